@@ -1,0 +1,117 @@
+package changes
+
+import (
+	"context"
+
+	"callboard/store"
+	"callboard/tencent"
+)
+
+// Again makes a new plan that wants what an earlier change wanted, on a fresh reading. Call "" chooses by that reading;
+// "set_callback" or "update_callback" is for when Tencent answered that the other one is needed. ErrNoReading: the app
+// could not be read, so nothing was planned; the View says why.
+func (s *Service) Again(ctx context.Context, a store.Actor, number int64, call string) (store.Plan, View, error) {
+	c, err := s.store.Change(ctx, number)
+	if err != nil {
+		return store.Plan{}, View{}, err
+	}
+	wanted, err := s.store.Configuration(ctx, c.Wanted)
+	if err != nil {
+		return store.Plan{}, View{}, err
+	}
+	v, err := s.Look(ctx, a, c.SDKAppID)
+	if err != nil {
+		return store.Plan{}, v, err
+	}
+	if !v.Fresh {
+		return store.Plan{}, v, ErrNoReading
+	}
+	p, err := s.keepPlan(ctx, a, store.Plan{SDKAppID: c.SDKAppID, Call: call, BaseSeen: v.Reading.LastSeen, Reason: c.Reason, Origin: number},
+		v.Reading.Configuration, wanted)
+	return p, v, err
+}
+
+// Merge is a three-way view: what the form was opened on, what is in the cloud, what the person wants, and one proposal.
+type Merge struct {
+	Opened, Cloud, Mine store.Configuration
+	URL                 string // the proposed URL, "" when both sides changed it and one has to be chosen
+	Commands            []string
+}
+
+// Conflict tells whether the person has to choose a URL.
+func (m Merge) Conflict() bool { return m.URL == "" }
+
+// MergeOf merges both sides' additions and removals.
+func MergeOf(opened, cloud, mine store.Configuration) Merge {
+	m := Merge{Opened: opened, Cloud: cloud, Mine: mine}
+	switch {
+	case cloud.IsNone() || mine.URL() == cloud.URL() || cloud.URL() == opened.URL():
+		m.URL = mine.URL()
+	case mine.URL() == opened.URL():
+		m.URL = cloud.URL()
+	}
+	base := cloud
+	if cloud.IsNone() {
+		// Somebody deleted the callback: there is nothing to merge with, so the draft stands as it is.
+		m.Commands = mine.Commands()
+		return m
+	}
+	ours := Compare(opened, mine)
+	for _, w := range base.Commands() {
+		if mine.Has(w) || !opened.Has(w) {
+			m.Commands = append(m.Commands, w)
+		}
+	}
+	for _, w := range ours.Added {
+		if !base.Has(w) {
+			m.Commands = append(m.Commands, w)
+		}
+	}
+	m.Commands = store.NewConfiguration("", m.Commands).Commands()
+	return m
+}
+
+// MergeOfChange gives the three-way view of a change that was not sent because the cloud had moved.
+func (s *Service) MergeOfChange(ctx context.Context, c store.Change) (Merge, error) {
+	list, err := s.store.Configurations(ctx, c.Previous, c.Found, c.Wanted)
+	if err != nil {
+		return Merge{}, err
+	}
+	return MergeOf(list[c.Previous], list[c.Found], list[c.Wanted]), nil
+}
+
+// PlanMerged makes a plan from what a person settled on the three-way page, based on what the change found in the cloud.
+// Mistakes come back as Problems.
+func (s *Service) PlanMerged(ctx context.Context, a store.Actor, number int64, url string, commands []string) (store.Plan, error) {
+	c, err := s.store.Change(ctx, number)
+	if err != nil {
+		return store.Plan{}, err
+	}
+	if c.Cause != store.CauseMoved {
+		return store.Plan{}, ErrNothing
+	}
+	m, err := s.MergeOfChange(ctx, c)
+	if err != nil {
+		return store.Plan{}, err
+	}
+	if err := mergeProblems(m, url, commands); len(err) > 0 {
+		return store.Plan{}, err
+	}
+	p := store.Plan{SDKAppID: c.SDKAppID, BaseSeen: c.EndedAt, Reason: c.Reason, Origin: number, Call: string(callFor(m.Cloud))}
+	return s.keepPlan(ctx, a, p, m.Cloud, store.NewConfiguration(url, commands))
+}
+
+// mergeProblems allows the URLs and words of the three sides, and the catalogue.
+func mergeProblems(m Merge, url string, commands []string) Problems {
+	var list Problems
+	if url != m.Cloud.URL() && url != m.Mine.URL() {
+		list = append(list, Problem{Field: "url", ID: "url_choose"})
+	}
+	for _, w := range commands {
+		_, known := tencent.FindCommand(w)
+		if !known && !m.Opened.Has(w) && !m.Cloud.Has(w) && !m.Mine.Has(w) {
+			list = append(list, Problem{Field: "command", ID: "unknown_word", Args: map[string]any{"word": store.Text(w, 100)}})
+		}
+	}
+	return list
+}

@@ -1,0 +1,209 @@
+package changes
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"callboard/store"
+	"callboard/tencent"
+)
+
+// TicksMissing says which boxes of the plan page have to be ticked first.
+type TicksMissing []string
+
+func (t TicksMissing) Error() string { return "boxes have to be ticked first" }
+
+// Apply carries a plan out and returns the number of its change. One plan has one change, however often it is applied:
+// a repeated Apply returns the first one's number. It returns when the outcome is known, or after ResultWait.
+//
+// Errors: ErrPlanGone, ErrNothing, store.ErrArchived, TicksMissing, *store.OpenChangeError, store.ErrUnavailable; with
+// any of them no call was made and nothing was written.
+func (s *Service) Apply(ctx context.Context, a store.Actor, sdkappid int64, id string, ticks []string) (int64, error) {
+	p, err := s.Plan(ctx, sdkappid, id)
+	if err != nil || p.State.Number != 0 {
+		return p.State.Number, err
+	}
+	target, err := s.mayApply(ctx, p, ticks)
+	if err != nil {
+		return 0, err
+	}
+	number, attempt, made, err := s.openChange(ctx, a, p, target)
+	if err != nil || !made {
+		return number, err
+	}
+	done := make(chan struct{})
+	s.calls.Go(func() {
+		defer close(done)
+		s.carryOut(context.WithoutCancel(ctx), a, number, attempt, p, target)
+	})
+	wait := time.NewTimer(ResultWait)
+	defer wait.Stop()
+	select {
+	case <-done:
+	case <-wait.C:
+	case <-ctx.Done():
+	}
+	return number, nil
+}
+
+func (s *Service) mayApply(ctx context.Context, p FullPlan, ticks []string) (tencent.Target, error) {
+	app, err := s.store.App(ctx, p.SDKAppID)
+	if err != nil {
+		return tencent.Target{}, err
+	}
+	if app.ArchivedAt != 0 {
+		return tencent.Target{}, store.ErrArchived
+	}
+	if p.State.Open != 0 {
+		return tencent.Target{}, &store.OpenChangeError{Number: p.State.Open}
+	}
+	if p.Nothing() {
+		return tencent.Target{}, ErrNothing
+	}
+	var missing TicksMissing
+	for _, t := range Ticks(p.Consequences) {
+		if !slices.Contains(ticks, t) {
+			missing = append(missing, t)
+		}
+	}
+	if len(missing) > 0 {
+		return tencent.Target{}, missing
+	}
+	return s.target(ctx, app)
+}
+
+// openChange is step 1: the intent is committed before the first byte leaves. No row, no call.
+func (s *Service) openChange(ctx context.Context, a store.Actor, p FullPlan, target tencent.Target) (number int64, attempt uint32, made bool, err error) {
+	for {
+		if attempt, err = draw(); err != nil {
+			return 0, 0, false, err
+		}
+		number, made, err = s.store.OpenChange(context.WithoutCancel(ctx), a, store.Intent{Plan: p.Plan, Host: target.Region.Host, Attempt: attempt,
+			Summary: p.Diff.Summary().String(), Lease: s.lease})
+		if store.IsAttemptTaken(err) {
+			continue
+		}
+		if err != nil || !made {
+			return number, attempt, false, err
+		}
+		c, err := s.store.Change(ctx, number)
+		// A stale plan has its change, which ended at once.
+		return number, attempt, err == nil && c.Outcome == store.Pending, err
+	}
+}
+
+// carryOut is what happens after the intent: compare, call, write the outcome. docs/change.md explains the steps.
+func (s *Service) carryOut(ctx context.Context, a store.Actor, number int64, attempt uint32, p FullPlan, target tencent.Target) {
+	log := s.log.With("change", number, "sdkappid", p.SDKAppID, "call", p.Call, "host", target.Region.Host)
+	log.Info("change begins")
+	ending := s.compareAndCall(ctx, a, number, attempt, p, target)
+	ending.Grace = s.grace
+	log.Info("change ended", "outcome", ending.Outcome, "cause", ending.Cause)
+	s.writeOutcome(ctx, a, number, ending)
+	s.poke()
+}
+
+func (s *Service) compareAndCall(ctx context.Context, a store.Actor, number int64, attempt uint32, p FullPlan, target tencent.Target) store.Ending {
+	found, reply := s.read(ctx, target, s.compareWait)
+	if found == nil {
+		return store.Ending{Outcome: store.NotSent, Cause: store.CauseUnread, Reply: replyOf(reply),
+			Steps: []store.Step{{At: endOf(reply), Name: store.StepUnread, Code: codeOf(reply), Detail: string(reply.Fault)}}}
+	}
+	s.keepReadingOf(ctx, a, p.SDKAppID, *found, reply)
+	if !found.Equal(p.Diff.Before) {
+		return store.Ending{Outcome: store.NotSent, Cause: store.CauseMoved, Found: found, Steps: []store.Step{{At: endOf(reply), Name: store.StepMoved}}}
+	}
+	read := store.Step{At: endOf(reply), Name: store.StepRead}
+
+	// The deadline starts before the row is looked at, so that a process frozen in between cannot write late.
+	callCtx, cancel := context.WithTimeout(ctx, s.writeDeadline)
+	defer cancel()
+	if ok, err := s.store.MaySend(callCtx, number, s.writeDeadline); err != nil || !ok {
+		return store.Ending{Outcome: store.NotSent, Cause: store.CauseLate, Steps: []store.Step{read, {Name: store.StepNotSent, Detail: store.CauseLate}}}
+	}
+	reply = s.call(callCtx, tencent.Call(p.Call), target, attempt, p.Diff.After)
+	return endingOf(reply, read)
+}
+
+// keepReadingOf keeps what the compare found. Failing here must not stop the change, whose row is what counts.
+func (s *Service) keepReadingOf(ctx context.Context, a store.Actor, sdkappid int64, c store.Configuration, reply tencent.Reply) {
+	app, err := s.store.App(ctx, sdkappid)
+	if err == nil {
+		_, err = s.keepReading(ctx, a, app, c, reply)
+	}
+	if err != nil {
+		s.log.Error("a reading could not be kept", "sdkappid", sdkappid, "err", err)
+	}
+}
+
+// call is the one place where a change is sent.
+func (s *Service) call(ctx context.Context, call tencent.Call, t tencent.Target, attempt uint32, wanted store.Configuration) tencent.Reply {
+	callback := tencent.Callback{URL: wanted.URL(), Commands: wanted.Commands()}
+	switch call {
+	case tencent.CallSetCallback:
+		return s.client.SetCallback(ctx, t, attempt, callback)
+	case tencent.CallDeleteCallback:
+		return s.client.DeleteCallback(ctx, t, attempt)
+	}
+	return s.client.UpdateCallback(ctx, t, attempt, callback)
+}
+
+// endingOf turns the client's four endings into the outcome of a change.
+func endingOf(r tencent.Reply, before ...store.Step) store.Ending {
+	e := store.Ending{Cause: string(r.Fault), Reply: replyOf(r)}
+	sent := store.Step{At: r.StartedAt.UnixMilli(), Name: store.StepSent}
+	switch r.Ending {
+	case tencent.Accepted:
+		e.Outcome = store.Applied
+		e.Steps = append(before, sent, store.Step{At: endOf(r), Name: store.StepAnswered, Code: codeOf(r)})
+	case tencent.Refused:
+		e.Outcome = store.Refused
+		e.Steps = append(before, sent, store.Step{At: endOf(r), Name: store.StepAnswered, Code: codeOf(r)})
+	case tencent.NotSent:
+		e.Outcome = store.NotSent
+		e.Steps = append(before, store.Step{At: endOf(r), Name: store.StepNotSent, Detail: string(r.Fault)})
+	default:
+		e.Outcome = store.Unknown
+		e.Steps = append(before, sent, store.Step{At: endOf(r), Name: store.StepNoAnswer, Code: codeOf(r), Detail: string(r.Fault)})
+	}
+	return e
+}
+
+func endOf(r tencent.Reply) int64 { return r.StartedAt.Add(r.Duration).UnixMilli() }
+
+func replyOf(r tencent.Reply) *store.Reply {
+	out := &store.Reply{Call: string(r.Call), DurationMS: r.Duration.Milliseconds(), ActionStatus: r.ActionStatus, ErrorCode: codeOf(r),
+		ErrorInfo: r.ErrorInfo, RequestID: r.RequestID, Request: []byte(r.Request), Answer: r.Answer, AnswerSize: int64(r.AnswerSize), AnswerCut: r.AnswerCut}
+	if r.HTTPStatus != 0 {
+		status := int64(r.HTTPStatus)
+		out.HTTPStatus = &status
+	}
+	if r.HasDate {
+		ahead := r.ClockAhead.Milliseconds()
+		out.ClockAheadMS = &ahead
+	}
+	return out
+}
+
+// writeOutcome commits the outcome; the commit is repeated, never the call. When the process ends first, the row is
+// left over and the reconcile loop of the next one settles it.
+func (s *Service) writeOutcome(ctx context.Context, a store.Actor, number int64, e store.Ending) {
+	for wait := 100 * time.Millisecond; ; wait = min(wait*2, 5*time.Second) {
+		err := s.store.CloseChange(ctx, a, number, e)
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, store.ErrUnavailable) {
+			s.log.Error("an outcome cannot be written; the row will be settled by reading back", "change", number, "err", err)
+			return
+		}
+		s.log.Error("an outcome could not be written yet; trying again", "change", number, "err", err)
+		select {
+		case <-s.life.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}

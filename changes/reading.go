@@ -1,0 +1,155 @@
+package changes
+
+import (
+	"context"
+	"time"
+
+	"callboard/store"
+	"callboard/tencent"
+)
+
+// View is what is known of an app's callback after a look.
+type View struct {
+	App     store.App
+	Reading *store.Reading // the newest reading, nil while there is none
+	Fresh   bool           // the reading was made by this look
+	Rested  bool           // no call was made because the host did not answer a moment ago
+	Reply   *tencent.Reply // the call of this look, nil when none was made
+}
+
+// State of an app.
+type State string
+
+// States of apps.
+const (
+	NeverRead     State = "never_read"
+	Unreadable    State = "unreadable"
+	Drifted       State = "drifted"
+	NotConfigured State = "not_configured"
+	InStep        State = "in_step"
+)
+
+// StateOf says how an app stands; current is its newest reading, nil while there is none.
+func StateOf(a store.App, current *store.Configuration) State {
+	switch {
+	case a.FailedAt != 0:
+		return Unreadable
+	case current == nil:
+		return NeverRead
+	case a.Drift != 0:
+		return Drifted
+	case current.IsNone():
+		return NotConfigured
+	}
+	return InStep
+}
+
+// Peek looks at an app for a page: it waits FormWait at most, and not at all for a host that did not answer a moment ago.
+func (s *Service) Peek(ctx context.Context, a store.Actor, sdkappid int64) (View, error) {
+	return s.look(ctx, a, sdkappid, true)
+}
+
+// Look reads an app now, as a person asked. It changes nothing at Tencent.
+func (s *Service) Look(ctx context.Context, a store.Actor, sdkappid int64) (View, error) {
+	return s.look(ctx, a, sdkappid, false)
+}
+
+func (s *Service) look(ctx context.Context, a store.Actor, sdkappid int64, polite bool) (View, error) {
+	app, err := s.store.App(ctx, sdkappid)
+	if err != nil {
+		return View{}, err
+	}
+	v := View{App: app}
+	target, err := s.target(ctx, app)
+	if err != nil {
+		return v, err
+	}
+	if polite && (s.resting.silent(target.Region.Host) || app.ArchivedAt != 0) {
+		v.Rested = true
+		return v, s.lastReading(ctx, &v)
+	}
+	found, reply := s.read(ctx, target, FormWait)
+	v.Reply = &reply
+	if found == nil {
+		if err := s.store.ReadingFailed(ctx, sdkappid, codeOf(reply), string(reply.Fault)); err != nil {
+			return v, err
+		}
+		return v, s.lastReading(ctx, &v)
+	}
+	kept, err := s.keepReading(ctx, a, app, *found, reply)
+	if err != nil {
+		return v, err
+	}
+	v.Reading, v.Fresh = &kept, true
+	v.App, err = s.store.App(ctx, sdkappid)
+	return v, err
+}
+
+func (s *Service) lastReading(ctx context.Context, v *View) error {
+	app, err := s.store.App(ctx, v.App.SDKAppID)
+	if err != nil {
+		return err
+	}
+	v.App = app
+	v.Reading, err = s.reading(ctx, app.SDKAppID, app.ReadingID)
+	return err
+}
+
+// target says where and as whom calls for an app are made.
+func (s *Service) target(ctx context.Context, app store.App) (tencent.Target, error) {
+	region, ok := s.regions.Find(app.Region)
+	if !ok {
+		return tencent.Target{}, ErrNoRegion
+	}
+	key, err := s.store.AppSecret(ctx, app.SDKAppID)
+	if err != nil {
+		return tencent.Target{}, err
+	}
+	return tencent.Target{Region: region, SDKAppID: app.SDKAppID, Identifier: app.Identifier, Key: tencent.Secret(key)}, nil
+}
+
+// read asks Tencent for the callback. nil: the read failed. 100301 is a successful reading of none.
+func (s *Service) read(ctx context.Context, t tencent.Target, limit time.Duration) (*store.Configuration, tencent.Reply) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	random, err := draw()
+	if err != nil {
+		return nil, tencent.Reply{Call: tencent.CallGetCallback, Ending: tencent.NotSent, Fault: tencent.FaultSign}
+	}
+	callback, reply := s.client.GetCallback(ctx, t, random)
+	s.resting.note(t.Region.Host, reply.HasCode)
+	switch {
+	case reply.Accepted():
+		c := store.NewConfiguration(callback.URL, callback.Commands)
+		return &c, reply
+	case reply.Ending == tencent.Refused && reply.ErrorCode == codeNoCallback:
+		return &store.None, reply
+	}
+	return nil, reply
+}
+
+// Codes of Tencent that decide what the console does next (647/64418 to 64421).
+const (
+	codeExists     = 100300
+	codeNoCallback = 100301
+)
+
+func (s *Service) keepReading(ctx context.Context, a store.Actor, app store.App, c store.Configuration, reply tencent.Reply) (store.Reading, error) {
+	summary := ""
+	if app.Record != "" && app.Record != c.Digest() {
+		ours, err := s.store.Configuration(ctx, app.Record)
+		if err != nil {
+			return store.Reading{}, err
+		}
+		summary = Compare(ours, c).Summary().String()
+	}
+	return s.store.KeepReading(ctx, a, store.NewReading{SDKAppID: app.SDKAppID, Configuration: c, RequestID: reply.RequestID,
+		DurationMS: reply.Duration.Milliseconds(), Host: reply.Host, RecordVersion: app.RecordVersion, Summary: summary})
+}
+
+func codeOf(r tencent.Reply) *int64 {
+	if !r.HasCode {
+		return nil
+	}
+	return &r.ErrorCode
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// options are all commands with their flags. Each flag can be set by its environment variable too.
+type options struct {
+	LogLevel string `enum:"debug,info,warn,error" default:"info" env:"CALLBOARD_LOG_LEVEL" help:"How much is logged: debug, info, warn or error."`
+
+	Serve   serveOptions   `cmd:"" default:"withargs" help:"Run the console (the default)."`
+	Demo    demoOptions    `cmd:"" help:"Run a complete copy on this machine: console, sandbox and sample apps. Never talks to Tencent."`
+	Sandbox sandboxOptions `cmd:"" help:"Run only the sandbox that plays Tencent's API."`
+	Version struct{}       `cmd:"" help:"Print version and build."`
+	Health  healthOptions  `cmd:"" help:"Ask a running console whether it is ready; for container health checks."`
+}
+
+type serveOptions struct {
+	Listen         string        `default:"127.0.0.1:8080" env:"CALLBOARD_LISTEN" help:"Address to listen on; port 0 picks a free one."`
+	Data           string        `default:"./data" env:"CALLBOARD_DATA" type:"path" help:"Folder of the database and the key set."`
+	Database       string        `env:"CALLBOARD_DATABASE" help:"postgres://user:password@host:port/name instead of SQLite in the data folder."`
+	DatabaseFile   string        `env:"CALLBOARD_DATABASE_FILE" type:"path" help:"File that holds the database address."`
+	Keyset         string        `env:"CALLBOARD_KEYSET" help:"The key set itself, instead of the file in the data folder."`
+	KeysetFile     string        `env:"CALLBOARD_KEYSET_FILE" type:"path" help:"File of the key set; made at the first start. (default: keyset.json in the data folder)"`
+	PublicURL      string        `name:"public-url" env:"CALLBOARD_PUBLIC_URL" help:"Where browsers reach the console, such as https://callboard.example.com."`
+	TrustedProxies []string      `env:"CALLBOARD_TRUSTED_PROXIES" help:"Addresses or prefixes of proxies whose X-Forwarded-For is believed."`
+	ExtraEndpoints string        `env:"CALLBOARD_EXTRA_ENDPOINTS" help:"More API hosts, as name=http://127.0.0.1:9100,… for a sandbox or a test."`
+	Proxy          string        `env:"CALLBOARD_PROXY" help:"HTTP proxy for the calls to Tencent; none unless named here."`
+	TimeZone       string        `default:"UTC" env:"CALLBOARD_TIME_ZONE" help:"Zone of times for people who chose none."`
+	SessionIdle    time.Duration `default:"30m" env:"CALLBOARD_SESSION_IDLE" help:"How long a session lives without use."`
+	SessionMax     time.Duration `default:"12h" env:"CALLBOARD_SESSION_MAX" help:"How long a session lives at most."`
+	Lease          time.Duration `default:"20s" env:"CALLBOARD_LEASE" help:"How long a change may be under way before it counts as left over; for tests."`
+	Grace          time.Duration `default:"30s" env:"CALLBOARD_GRACE" help:"How long an unanswered call may still land; for tests."`
+}
+
+type demoOptions struct {
+	Listen   string `default:"127.0.0.1:8080" env:"CALLBOARD_LISTEN" help:"Address of the console; port 0 picks a free one."`
+	Data     string `type:"path" help:"Folder that keeps database and sandbox over a restart; a temporary one when not given."`
+	Password string `env:"CALLBOARD_DEMO_PASSWORD" help:"Password of all sample users; drawn when not given."`
+	TimeZone string `default:"UTC" env:"CALLBOARD_TIME_ZONE" help:"Zone of times for people who chose none."`
+}
+
+type sandboxOptions struct {
+	Listen  string   `default:"127.0.0.1:9100" help:"Loopback address of the played API."`
+	Control string   `default:"127.0.0.1:9101" help:"Loopback address of the controls."`
+	App     []string `help:"An app as sdkappid:key:admin; may be repeated."`
+	Data    string   `type:"path" help:"File that keeps callbacks and tokens over a restart."`
+}
+
+type healthOptions struct {
+	Listen string `default:"127.0.0.1:8080" env:"CALLBOARD_LISTEN" help:"Address that the console listens on."`
+}
+
+// errHelp says that help was printed and nothing is left to do.
+var errHelp = errors.New("help was printed")
+
+// parse reads flags and environment. A mistyped option is an error with a sentence.
+func parse(args []string, stdout io.Writer) (command string, o options, err error) {
+	helped := false
+	parser, err := kong.New(&o, kong.Name("callboard"), kong.Description("A web console for the callbacks of Tencent RTC Live apps."),
+		kong.Writers(stdout, stdout), kong.Exit(func(int) { helped = true }), kong.UsageOnError())
+	if err != nil {
+		return "", o, err
+	}
+	k, err := parser.Parse(args)
+	if helped {
+		return "", o, errHelp
+	}
+	if err != nil {
+		return "", o, fmt.Errorf("%w; `callboard --help` lists the options", err)
+	}
+	command, _, _ = strings.Cut(k.Command(), " ")
+	return command, o, nil
+}
+
+func (o options) level() slog.Level {
+	var l slog.Level
+	if l.UnmarshalText([]byte(o.LogLevel)) != nil {
+		return slog.LevelInfo
+	}
+	return l
+}
+
+// serveConfig is serveOptions in the types that the program uses.
+type serveConfig struct {
+	publicURL *url.URL
+	proxies   []netip.Prefix
+	proxy     *url.URL
+	zone      *time.Location
+}
+
+func (o serveOptions) config() (serveConfig, error) {
+	var c serveConfig
+	var err error
+	if c.publicURL, err = origin("--public-url", o.PublicURL); err != nil {
+		return c, err
+	}
+	if c.proxy, err = origin("--proxy", o.Proxy); err != nil {
+		return c, err
+	}
+	for _, text := range o.TrustedProxies {
+		p, err := prefix(text)
+		if err != nil {
+			return c, err
+		}
+		c.proxies = append(c.proxies, p)
+	}
+	if o.Lease <= 0 || o.Grace < 0 || o.SessionIdle <= 0 || o.SessionMax <= 0 {
+		return c, errors.New("--lease, --session-idle and --session-max are longer than nothing")
+	}
+	c.zone, err = zone(o.TimeZone)
+	return c, err
+}
+
+// origin reads an http or https address without a path; nil when none is given.
+func origin(flag, text string) (*url.URL, error) {
+	if text == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(strings.TrimSuffix(text, "/"))
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("%s is not an address such as https://callboard.example.com, without a path", flag)
+	}
+	return u, nil
+}
+
+func prefix(text string) (netip.Prefix, error) {
+	text = strings.TrimSpace(text)
+	if p, err := netip.ParsePrefix(text); err == nil {
+		return p.Masked(), nil
+	}
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("--trusted-proxies: %q is neither an address nor a prefix such as 10.0.0.0/8", text)
+	}
+	return netip.PrefixFrom(a, a.BitLen()), nil
+}
+
+func zone(name string) (*time.Location, error) {
+	z, err := time.LoadLocation(name)
+	if err != nil || name == "" || name == "Local" {
+		return nil, fmt.Errorf("--time-zone: %q is not a zone such as Asia/Shanghai", name)
+	}
+	return z, nil
+}

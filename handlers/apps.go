@@ -1,0 +1,239 @@
+package handlers
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"callboard/auth"
+	"callboard/changes"
+	"callboard/i18n"
+	"callboard/store"
+	"callboard/tencent"
+	"callboard/views"
+)
+
+// appFilter is what the address of /apps asks for.
+type appFilter struct{ state, q, env, region string }
+
+// Tabs of the list of apps.
+const (
+	tabAttention = "attention"
+	tabArchived  = "archived"
+)
+
+func (s *server) showApps(c echo.Context) error {
+	f := appFilter{state: c.QueryParam("state"), q: strings.TrimSpace(c.QueryParam("q")), env: c.QueryParam("env"), region: c.QueryParam("region")}
+	ctx := c.Request().Context()
+	rows, err := s.Store.Apps(ctx, false)
+	if err != nil {
+		return err
+	}
+	archived, err := s.Store.Apps(ctx, true)
+	if err != nil {
+		return err
+	}
+	v := views.AppsPage{Base: s.base(c, "apps.title"), Q: f.q, State: f.state, Admin: may(c, auth.Admin)}
+	v.Nav = "apps"
+	if len(rows)+len(archived) == 0 {
+		v.Empty = "none"
+		return s.render(c, http.StatusOK, views.Apps(v))
+	}
+	v.Tabs = appTabs(v.P, rows, archived, f)
+	v.Envs = options([]string{"", store.Production, store.Staging, store.Test}, f.env, func(e string) string { return v.P.T("environment." + orElse(e, "every")) })
+	v.Regions = s.regionOptions(v.P, f.region, v.P.T("region.every"))
+	list := rows
+	if f.state == tabArchived {
+		list = archived
+	}
+	k := s.clockOf(c, v.P)
+	for _, a := range list {
+		if f.wants(a) {
+			v.Rows = append(v.Rows, s.appRow(k, a))
+		}
+	}
+	slices.SortStableFunc(v.Rows, func(a, b views.AppRow) int { return urgency(a) - urgency(b) })
+	v.Summary = v.P.T("apps.summary", "Shown", v.P.Number(len(v.Rows)), "All", v.P.Number(len(list)))
+	if len(v.Rows) == 0 {
+		v.Empty = "filter"
+	}
+	return s.render(c, http.StatusOK, views.Apps(v))
+}
+
+// urgency puts the work list on top: unknown outcome, drifted, unreadable, then the rest by name.
+func urgency(r views.AppRow) int {
+	if i := slices.Index([]string{"help-circle", "hourglass", "arrows-diff", "eye-off"}, r.State.Icon); i >= 0 {
+		return i - 4
+	}
+	return 0
+}
+
+func (f appFilter) wants(a store.AppRow) bool {
+	if f.env != "" && a.Environment != f.env || f.region != "" && a.Region != f.region {
+		return false
+	}
+	if q := strings.ToLower(f.q); q != "" {
+		host := ""
+		if a.Current != nil {
+			host = strings.ToLower(changes.HostPort(a.Current.URL()))
+		}
+		if !strings.Contains(strings.ToLower(a.Name), q) && !strings.Contains(itoa64(a.SDKAppID), q) && !strings.Contains(host, q) {
+			return false
+		}
+	}
+	return f.state == tabArchived || inTab(f.state, a)
+}
+
+// inTab tells whether an app belongs to a tab; an unknown tab shows all.
+func inTab(tab string, a store.AppRow) bool {
+	st := changes.StateOf(a.App, a.Current)
+	switch tab {
+	case tabAttention:
+		return a.Open != 0 || st == changes.Drifted || st == changes.Unreadable
+	case string(changes.InStep), string(changes.NotConfigured), string(changes.NeverRead):
+		return string(st) == tab
+	}
+	return true
+}
+
+func appTabs(p *i18n.Printer, rows, archived []store.AppRow, f appFilter) []views.Tab {
+	var list []views.Tab
+	for _, name := range []string{"", tabAttention, string(changes.InStep), string(changes.NotConfigured), string(changes.NeverRead)} {
+		n := 0
+		for _, a := range rows {
+			if inTab(name, a) {
+				n++
+			}
+		}
+		if n == 0 && name != "" && name != f.state && name != tabAttention {
+			continue
+		}
+		list = append(list, views.Tab{Href: f.href(name), Text: p.T("apps.tab." + orElse(name, "all")), Count: p.Number(n), Current: f.state == name})
+	}
+	if len(archived) > 0 {
+		list = append(list, views.Tab{Href: f.href(tabArchived), Text: p.T("apps.tab.archived"), Count: p.Number(len(archived)), Current: f.state == tabArchived})
+	}
+	return list
+}
+
+// href keeps the other filters when the tab changes.
+func (f appFilter) href(state string) string {
+	q := url.Values{}
+	for name, value := range map[string]string{"state": state, "q": f.q, "env": f.env, "region": f.region} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if len(q) == 0 {
+		return "/apps"
+	}
+	return "/apps?" + q.Encode()
+}
+
+func (s *server) appRow(k clock, a store.AppRow) views.AppRow {
+	p := k.p
+	r := views.AppRow{Name: a.Name, Href: views.AppPath(a.SDKAppID, "/callback"), ID: itoa64(a.SDKAppID), Region: s.regionName(p, a.Region),
+		Env: views.Env{Class: a.Environment, Word: p.T("environment." + a.Environment)}}
+	st := changes.StateOf(a.App, a.Current)
+	r.State = appState(p, st)
+	switch {
+	case a.Open != 0 && a.OpenOutcome == store.Unknown:
+		r.State = views.State{Class: "unsure", Icon: "help-circle", Text: p.T("app_state.unknown")}
+		r.StateNote = p.T("apps.finding_out")
+	case a.Open != 0:
+		r.State = views.State{Class: "info", Icon: "hourglass", Text: p.T("app_state.pending")}
+	case st == changes.Unreadable:
+		r.StateNote = readFailure(p, a.FailedCode, a.FailedFault)
+	case a.ReadAt != 0:
+		r.StateNote = p.T("apps.read", "Ago", k.ago(a.ReadAt))
+	}
+	callbackCells(p, &r, a.Current)
+	if a.LastNumber != 0 {
+		r.LastWho = orElse(a.LastWho, p.T("word.console"))
+		r.LastNote, r.LastHref, r.LastNumber = k.ago(a.LastAt), views.ChangePath(a.LastNumber), "#"+itoa64(a.LastNumber)
+	}
+	return r
+}
+
+func callbackCells(p *i18n.Printer, r *views.AppRow, current *store.Configuration) {
+	switch {
+	case current == nil:
+		r.CallbackNote, r.Events = p.T("word.not_known"), p.T("word.not_known")
+		return
+	case current.IsNone():
+		r.CallbackNote, r.Events = p.T("word.none"), p.T("word.none")
+		return
+	}
+	r.Events, r.EventsNote = eventCells(p, *current)
+	u, err := url.Parse(current.URL())
+	if err != nil || u.Host == "" {
+		r.CallbackNote = store.Text(current.URL(), 80)
+		return
+	}
+	r.Host, r.Path, r.Secure = u.Host, orElse(u.EscapedPath(), "/"), u.Scheme == "https"
+	if !r.Secure {
+		r.CallbackNote = p.T("apps.no_tls")
+	}
+}
+
+func eventCells(p *i18n.Printer, c store.Configuration) (events, note string) {
+	n := changes.CountOf(c)
+	parts := []string{p.T("apps.none_blocking")}
+	if n.Blocking > 0 {
+		parts[0] = p.T("apps.blocking", "Count", n.Blocking)
+	}
+	if n.Unlisted > 0 {
+		parts = append(parts, p.N("apps.unlisted", n.Unlisted))
+	}
+	return p.T("apps.events", "Count", n.Listed, "All", tencent.EventCount()), strings.Join(parts, " · ")
+}
+
+// regionOptions offers every region; any is the words for all of them, "" to leave that out.
+func (s *server) regionOptions(p *i18n.Printer, chosen, every string) []views.Option {
+	var list []views.Option
+	if every != "" {
+		list = append(list, views.Option{Text: every, Selected: chosen == ""})
+	}
+	for _, r := range s.Regions.All() {
+		text := s.regionName(p, r.Name)
+		if every == "" {
+			text += " · " + p.T("listing."+string(r.Listed))
+		}
+		list = append(list, views.Option{Value: r.Name, Text: text, Selected: r.Name == chosen})
+	}
+	return list
+}
+
+// showApp leads to the app's callback, which is what an app is about here.
+func (s *server) showApp(c echo.Context) error {
+	a, err := s.app(c)
+	if err != nil {
+		return err
+	}
+	return seeOther(c, views.AppPath(a.SDKAppID, "/callback"))
+}
+
+// checkApp reads an app now; it changes nothing at Tencent.
+func (s *server) checkApp(c echo.Context) error {
+	a, err := s.app(c)
+	if err != nil {
+		return err
+	}
+	if _, err := s.Changes.Look(c.Request().Context(), actor(c), a.SDKAppID); err != nil {
+		return err
+	}
+	return seeOther(c, views.AppPath(a.SDKAppID, "/callback"))
+}
+
+// app is the app that the address names.
+func (s *server) app(c echo.Context) (store.App, error) {
+	id, err := strconv.ParseInt(c.Param("sdkappid"), 10, 64)
+	if err != nil {
+		return store.App{}, store.ErrNotFound
+	}
+	return s.Store.App(c.Request().Context(), id)
+}

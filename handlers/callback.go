@@ -1,0 +1,492 @@
+package handlers
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"callboard/auth"
+	"callboard/changes"
+	"callboard/i18n"
+	"callboard/store"
+	"callboard/tencent"
+	"callboard/views"
+)
+
+// callbackForm is the form as it was posted; everything stays as typed.
+type callbackForm struct {
+	do       string
+	reading  int64
+	opened   int64
+	url      string
+	commands []string
+	reason   string
+	filter   string
+	only     bool
+}
+
+func readCallback(c echo.Context) callbackForm {
+	r := c.Request().PostForm
+	f := callbackForm{do: r.Get("do"), url: r.Get("url"), commands: r["command"], reason: r.Get("reason"), filter: strings.TrimSpace(r.Get("filter")), only: r.Get("only") == "changed"}
+	f.reading, _ = strconv.ParseInt(r.Get("reading"), 10, 64)
+	f.opened, _ = strconv.ParseInt(r.Get("opened"), 10, 64)
+	return f
+}
+
+// showCallback opens the form on what Tencent has now, or on the last reading, marked as old.
+func (s *server) showCallback(c echo.Context) error {
+	a, err := s.app(c)
+	if err != nil {
+		return err
+	}
+	v, err := s.Changes.Peek(c.Request().Context(), actor(c), a.SDKAppID)
+	if err != nil {
+		return err
+	}
+	f := callbackForm{opened: s.Clock().UnixMilli()}
+	f.fill(v.Reading)
+	return s.renderForm(c, http.StatusOK, f, v, nil)
+}
+
+// fill takes URL and events from a reading.
+func (f *callbackForm) fill(r *store.Reading) {
+	f.url, f.commands, f.reading = "", nil, 0
+	if r != nil {
+		f.url, f.commands, f.reading = r.Configuration.URL(), r.Configuration.Commands(), r.ID
+	}
+}
+
+// postCallback reviews, or does what one of the form's other buttons asks and shows the form again.
+func (s *server) postCallback(c echo.Context) error {
+	a, err := s.app(c)
+	if err != nil {
+		return err
+	}
+	f := readCallback(c)
+	if f.do == "" {
+		return s.review(c, a, f)
+	}
+	v, err := s.formView(c, a, f)
+	if err != nil {
+		return err
+	}
+	f.press(v)
+	return s.renderForm(c, http.StatusOK, f, v, f.mistakes(v))
+}
+
+// formView is what the form compares with: a new reading when the person asked for one, else the one it was opened on.
+func (s *server) formView(c echo.Context, a store.App, f callbackForm) (changes.View, error) {
+	ctx := c.Request().Context()
+	if f.do == "read" {
+		return s.Changes.Look(ctx, actor(c), a.SDKAppID)
+	}
+	v := changes.View{App: a}
+	r, err := s.Store.Reading(ctx, a.SDKAppID, f.reading)
+	if err == nil {
+		v.Reading = &r
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return v, err
+	}
+	return v, nil
+}
+
+// press does what a button says to the form.
+func (f *callbackForm) press(v changes.View) {
+	shown := f.shown(v.Reading)
+	switch {
+	case f.do == "all":
+		f.set(shown, true)
+	case f.do == "none":
+		f.set(shown, false)
+	case f.do == "cloud" && v.Reading != nil:
+		f.commands = v.Reading.Configuration.Commands()
+	case f.do == "reset":
+		reason := f.reason
+		f.fill(v.Reading)
+		f.reason = reason
+	case f.do == "read":
+		// A form that could not be filled before is filled now; a draft stays, and is compared anew.
+		if v.Reading != nil {
+			if f.reading == 0 && f.url == "" && len(f.commands) == 0 {
+				f.fill(v.Reading)
+			}
+			f.reading = v.Reading.ID
+		}
+	case strings.HasPrefix(f.do, "group:"):
+		f.toggle(slices.DeleteFunc(shown, func(w string) bool {
+			c, _ := tencent.FindCommand(w)
+			return string(c.Group) != strings.TrimPrefix(f.do, "group:")
+		}))
+	}
+}
+
+// toggle turns a mixed or empty group to all, a full one to none.
+func (f *callbackForm) toggle(list []string) {
+	all := true
+	for _, w := range list {
+		all = all && slices.Contains(f.commands, w)
+	}
+	f.set(list, !all)
+}
+
+func (f *callbackForm) set(list []string, ticked bool) {
+	f.commands = slices.DeleteFunc(f.commands, func(w string) bool { return slices.Contains(list, w) })
+	if ticked {
+		f.commands = append(f.commands, list...)
+	}
+}
+
+// shown are the events of our list that the filter leaves. The policy switch is not one of them: it is set by hand alone.
+func (f *callbackForm) shown(r *store.Reading) []string {
+	var list []string
+	for _, c := range tencent.Commands() {
+		if c.Kind != tencent.KindSetting && f.shows(r, c.Word, "") {
+			list = append(list, c.Word)
+		}
+	}
+	return list
+}
+
+// shows tells whether the filter leaves a word; name is what people call it.
+func (f *callbackForm) shows(r *store.Reading, word, name string) bool {
+	if f.filter != "" && !strings.Contains(strings.ToLower(word), strings.ToLower(f.filter)) && !strings.Contains(strings.ToLower(name), strings.ToLower(f.filter)) {
+		return false
+	}
+	return !f.only || slices.Contains(f.commands, word) != (r != nil && r.Configuration.Has(word))
+}
+
+// mistakes are those that the page marks while the form is still being filled: a missing reason is none yet.
+func (f *callbackForm) mistakes(v changes.View) changes.Problems {
+	if f.do != "check" {
+		return nil
+	}
+	_, list := changes.Check(f.proposal(v.App.SDKAppID), v.Reading)
+	return slices.DeleteFunc(list, func(p changes.Problem) bool { return p.ID == "reason_missing" || p.Field == "reading" })
+}
+
+func (f *callbackForm) proposal(sdkappid int64) changes.Proposal {
+	return changes.Proposal{SDKAppID: sdkappid, Reading: f.reading, OpenedAt: f.opened, URL: f.url, Commands: f.commands, Reason: f.reason}
+}
+
+// review stores the plan and leads to its page; mistakes come back at their fields.
+func (s *server) review(c echo.Context, a store.App, f callbackForm) error {
+	plan, err := s.Changes.MakePlan(c.Request().Context(), actor(c), f.proposal(a.SDKAppID))
+	var problems changes.Problems
+	if errors.As(err, &problems) {
+		v, err := s.formView(c, a, f)
+		if err != nil {
+			return err
+		}
+		return s.renderForm(c, http.StatusUnprocessableEntity, f, v, problems)
+	}
+	if err != nil {
+		return err
+	}
+	return seeOther(c, views.AppPath(a.SDKAppID, "/callback/review/"+plan.ID))
+}
+
+// renderForm shows the form over a view of the cloud.
+func (s *server) renderForm(c echo.Context, status int, f callbackForm, view changes.View, problems changes.Problems) error {
+	b := s.appBase(c, "callback.title", "callback", view.App)
+	k := s.clockOf(c, b.P)
+	v := views.CallbackPage{Base: b, Action: views.AppPath(view.App.SDKAppID, "/callback/review"), CanEdit: may(c, auth.Operator) && view.App.ArchivedAt == 0,
+		CanPlan: view.Reading != nil, Reading: itoa64(f.reading), OpenedAt: itoa64(f.opened), URL: f.url, Reason: f.reason, Filter: f.filter, Only: f.only,
+		HistoryHref: "/history?q=" + itoa64(view.App.SDKAppID)}
+	cloud := store.None
+	if view.Reading != nil {
+		cloud = view.Reading.Configuration
+	}
+	report := changes.CheckURL(f.url, cloud)
+	wanted := store.NewConfiguration(report.URL, f.commands)
+	diff := changes.Compare(cloud, wanted)
+	v.Dirty = f.do != "" || problems != nil
+	truth(&v, k, f, view)
+	urlCard(&v, report)
+	eventCards(&v, f, view.Reading)
+	sentence(&v, diff, f)
+	s.cloudCard(&v, k, view)
+	mark(&v, problems)
+	if err := s.formNotices(c, &v, k, view); err != nil {
+		return err
+	}
+	return s.render(c, status, views.Callback(v))
+}
+
+// truth says which truth is on screen: the cloud now, the last reading, or a draft.
+func truth(v *views.CallbackPage, k clock, f callbackForm, view changes.View) {
+	p := v.P
+	switch {
+	case view.Reading == nil:
+		v.Truth, v.Opened = p.T("truth.nothing"), p.T("truth.nothing_text")
+	case v.Dirty:
+		v.Truth, v.Opened = p.T("truth.draft"), p.T("truth.draft_text", "Time", k.short(view.Reading.LastSeen))
+	case view.Fresh:
+		v.Truth, v.Opened = p.T("truth.cloud"), p.T("truth.cloud_text", "Time", k.short(view.Reading.LastSeen))
+	default:
+		v.Truth, v.Opened = p.T("truth.old"), p.T("truth.old_text", "Time", k.short(view.Reading.LastSeen), "Ago", k.ago(view.Reading.LastSeen))
+	}
+}
+
+func urlCard(v *views.CallbackPage, r changes.URLReport) {
+	p := v.P
+	v.URLHelp = p.T("callback.url_help")
+	if r.Trimmed && r.URL != "" {
+		v.URL, v.URLHelp = r.URL, p.T("callback.trimmed")
+	}
+	if r.Parsed {
+		port := r.Port
+		if r.Default && port != "" {
+			port = p.T("callback.default_port", "Port", port)
+		}
+		for _, x := range [][2]string{{"scheme", r.Scheme}, {"host", r.Host}, {"port", port}, {"path", orElse(r.Path, "/")}, {"query", r.Query}} {
+			v.Parts = append(v.Parts, views.Part{Name: p.T("part." + x[0]), Text: orElse(store.Text(x[1], 200), p.T("word.none"))})
+		}
+	}
+	if r.URL == "" {
+		return
+	}
+	icons := map[string]string{changes.Fine: "check", changes.Warning: "alert-triangle", changes.Fault: "x"}
+	for _, f := range r.Findings {
+		v.Rules = append(v.Rules, views.Rule{Class: f.Level, Icon: icons[f.Level], Text: p.M("rule."+f.ID, f.Args)})
+	}
+}
+
+// eventCards builds the groups; a row that the filter hides keeps its tick in a hidden field.
+func eventCards(v *views.CallbackPage, f callbackForm, r *store.Reading) {
+	p := v.P
+	all, listed, shown := 0, 0, 0
+	for _, g := range tencent.Groups() {
+		group := views.EventGroup{ID: string(g), Name: p.T("group." + string(g) + ".name"), Why: groupWhy(p, g), Blocking: g == tencent.GroupBlocking}
+		ticked, events, inGroup := 0, 0, 0
+		for _, c := range tencent.Commands() {
+			if c.Group != g {
+				continue
+			}
+			row := eventRow(p, c, f, r)
+			if c.Kind != tencent.KindSetting {
+				events++
+				ticked += count(row.Ticked)
+				group.Added += count(row.Ticked && !row.InCloud)
+				group.Removed += count(!row.Ticked && row.InCloud)
+			}
+			if !f.shows(r, c.Word, row.Name) {
+				if row.Ticked {
+					v.Hidden = append(v.Hidden, c.Word)
+				}
+				continue
+			}
+			inGroup += count(c.Kind != tencent.KindSetting)
+			group.Rows = append(group.Rows, row)
+		}
+		all, listed, shown = all+events, listed+ticked, shown+inGroup
+		group.Checked = map[bool]string{true: "true", false: "mixed"}[ticked == events]
+		if ticked == 0 {
+			group.Checked = "false"
+		}
+		group.Count = p.T("form.group_count", "Count", ticked, "All", events)
+		groupTexts(p, &group, ticked == events, inGroup, events)
+		if len(group.Rows) > 0 {
+			v.Groups = append(v.Groups, group)
+		}
+	}
+	unlisted(v, f, r)
+	v.NoMatch = len(v.Groups) == 0
+	v.Total = all
+	v.Count = p.T("form.count", "Count", listed, "All", all)
+	v.AllText, v.NoneText = p.T("form.all_n", "Count", all), p.T("form.none")
+	if shown < all {
+		v.AllText, v.NoneText = p.T("form.tick_shown_n", "Count", shown), p.T("form.untick_shown_n", "Count", shown)
+	}
+}
+
+func groupTexts(p *i18n.Printer, g *views.EventGroup, full bool, shown, all int) {
+	id, n := "tick", all
+	if full {
+		id = "untick"
+	}
+	suffix := "_all_n"
+	g.Label = p.T("form.tri_label", "Name", g.Name, "Count", all)
+	if shown < all {
+		suffix, n = "_shown_n", shown
+		g.Label = p.T("form.tri_shown_label", "Name", g.Name, "Count", shown)
+	}
+	g.Title = p.T("form."+id+suffix, "Count", n)
+}
+
+func count(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func eventRow(p *i18n.Printer, c tencent.Command, f callbackForm, r *store.Reading) views.EventRow {
+	row := views.EventRow{ID: "ev-" + strings.ReplaceAll(c.Word, ".", "-"), Word: c.Word, Name: p.T("command." + c.Word + ".name"), When: p.T("command." + c.Word + ".when"),
+		Ticked: slices.Contains(f.commands, c.Word), InCloud: r != nil && r.Configuration.Has(c.Word), Switch: c.Kind == tencent.KindSetting,
+		Tags: tags(p, c, false), Sample: c.Sample}
+	if row.Switch {
+		row.Apart = p.T("form.policy_changed")
+	}
+	return row
+}
+
+// unlisted adds the words that the cloud has and our list lacks; they stay listed when they are unticked.
+func unlisted(v *views.CallbackPage, f callbackForm, r *store.Reading) {
+	if r == nil {
+		return
+	}
+	p := v.P
+	group := views.EventGroup{ID: "unlisted", Name: p.T("group.unlisted.name"), Why: p.T("group.unlisted.why"), Unlisted: true}
+	kept := 0
+	for i, w := range r.Configuration.Commands() {
+		if _, known := tencent.FindCommand(w); known {
+			continue
+		}
+		row := views.EventRow{ID: fmt.Sprintf("ev-unlisted-%d", i), Word: w, Ticked: slices.Contains(f.commands, w), InCloud: true, When: p.T("form.unlisted_when"), Apart: p.T("form.unlisted_changed")}
+		kept += count(row.Ticked)
+		if f.shows(r, w, "") {
+			group.Rows = append(group.Rows, row)
+		} else if row.Ticked {
+			v.Hidden = append(v.Hidden, w)
+		}
+	}
+	group.Count = p.N("form.kept_n", kept)
+	if len(group.Rows) > 0 {
+		v.Groups = append(v.Groups, group)
+	}
+}
+
+// sentence sums the draft up in the foot of the form.
+func sentence(v *views.CallbackPage, d changes.Diff, f callbackForm) {
+	p := v.P
+	s := d.Summary()
+	v.Sentence = []views.Piece{{Text: v.Count, Mark: "strong"}}
+	if s.Added+s.Removed > 0 {
+		v.Sentence = append(v.Sentence, views.Piece{Text: p.T("form.changed", "Added", s.Added, "Removed", s.Removed)})
+	}
+	for _, x := range []struct {
+		when bool
+		id   string
+	}{{s.Policy != "", "form.policy_changed"}, {s.Host && f.url != "", "form.host_changed"}, {s.URL && !s.Host && f.url != "", "form.url_changed"}} {
+		if x.when {
+			v.Sentence = append(v.Sentence, views.Piece{Text: p.T(x.id)})
+		}
+	}
+	if len(v.Sentence) == 1 && d.Nothing() {
+		v.Sentence = append(v.Sentence, views.Piece{Text: p.T("form.same")})
+	}
+}
+
+// cloudCard says what Tencent has, by the newest reading.
+func (s *server) cloudCard(v *views.CallbackPage, k clock, view changes.View) {
+	p := v.P
+	v.Cloud.Title = p.T("callback.cloud")
+	if view.Reading == nil {
+		v.Cloud.State = appState(p, changes.StateOf(view.App, nil))
+		v.Cloud.Facts = []views.Fact{{Name: p.T("fact.read"), Text: p.T("word.never")}}
+		if view.App.FailedAt != 0 {
+			v.Cloud.Facts = append(v.Cloud.Facts, views.Fact{Name: p.T("fact.failed"), Text: k.short(view.App.FailedAt)},
+				views.Fact{Name: p.T("fact.why"), Text: readFailure(p, view.App.FailedCode, view.App.FailedFault)})
+		}
+		return
+	}
+	c := view.Reading.Configuration
+	v.Cloud.State = appState(p, changes.StateOf(view.App, &c))
+	v.Cloud.Facts = append(v.Cloud.Facts, views.Fact{Name: p.T("fact.read"), Text: k.ago(view.Reading.LastSeen) + " · " + k.time(view.Reading.LastSeen).Text},
+		views.Fact{Name: p.T("fact.since"), Text: k.stamp(view.Reading.FirstSeen)})
+	if c.IsNone() {
+		v.Cloud.Facts = append(v.Cloud.Facts, views.Fact{Name: p.T("app.callback"), Text: p.T("word.none")})
+		return
+	}
+	n := changes.CountOf(c)
+	late := "fact.gift_blocked"
+	if n.Policy {
+		late = "fact.gift_passes"
+	}
+	v.Cloud.Facts = append(v.Cloud.Facts, views.Fact{Name: "URL", Text: orElse(c.URL(), p.T("word.none")), Mono: true},
+		views.Fact{Name: p.T("app.events"), Text: p.T("fact.events", "Count", n.Listed, "All", tencent.EventCount(), "Blocking", n.Blocking)},
+		views.Fact{Name: p.T("fact.late"), Text: p.T(late)})
+	if n.Unlisted > 0 {
+		v.Cloud.Facts = append(v.Cloud.Facts, views.Fact{Name: p.T("group.unlisted.name"), Text: p.Number(n.Unlisted)})
+	}
+}
+
+// mark puts mistakes at their fields and into the summary.
+func mark(v *views.CallbackPage, problems changes.Problems) {
+	p := v.P
+	for _, x := range problems {
+		text := problemText(p, x)
+		href := "#" + x.Field
+		switch x.Field {
+		case "url":
+			v.URLErr = append(v.URLErr, text)
+		case "reason":
+			v.ReasonErr = append(v.ReasonErr, text)
+		case "command":
+			v.WordErr = append(v.WordErr, text)
+			href = "#command-err"
+		case "reading":
+			href = "#h-cloud"
+		}
+		v.Errors = append(v.Errors, views.FieldError{Href: href, Text: p.T("field."+x.Field) + p.T("join.colon") + text})
+	}
+	if n := len(v.Errors); n > 0 {
+		v.ErrorsTitle = p.N("callback.mistakes", n)
+	}
+}
+
+func problemText(p *i18n.Printer, x changes.Problem) string {
+	if x.Field == "url" && x.ID != "url_choose" {
+		return p.M("rule."+x.ID, x.Args)
+	}
+	return p.M("problem."+x.ID, x.Args)
+}
+
+// formNotices tell what the person has to know before filling the form.
+func (s *server) formNotices(c echo.Context, v *views.CallbackPage, k clock, view changes.View) error {
+	p := v.P
+	if view.App.ArchivedAt != 0 {
+		v.Notices = append(v.Notices, views.Notice{Level: "info", Title: p.T("callback.archived_title"), Text: p.T("callback.archived_text")})
+	}
+	open, err := s.openChange(c.Request().Context(), view.App.SDKAppID)
+	if err != nil {
+		return err
+	}
+	if open != 0 {
+		v.Notices = append(v.Notices, views.Notice{Level: "unsure", Title: p.T("callback.open_title", "Number", open), Text: p.T("callback.open_text"),
+			Link: &views.Link{Href: views.ChangePath(open), Text: p.T("callback.open_link", "Number", open)}})
+	}
+	if n := readNotice(p, view); n != nil {
+		v.Notices = append(v.Notices, *n)
+	}
+	if view.App.Drift != 0 && view.App.FailedAt == 0 && open == 0 {
+		v.Notices = append(v.Notices, views.Notice{Level: "care", Title: p.T("callback.drift_title"), Text: p.T("callback.drift_text"),
+			Link: &views.Link{Href: views.ChangePath(view.App.Drift), Text: p.T("callback.drift_link", "Number", view.App.Drift)}})
+	}
+	if view.Reading != nil && view.Reading.Configuration.IsNone() && view.App.FailedAt == 0 {
+		v.Notices = append(v.Notices, views.Notice{Level: "info", Title: p.T("callback.none_title"), Text: p.T("callback.none_text")})
+	}
+	return nil
+}
+
+// readNotice says that the read of this look failed, and what to do.
+func readNotice(p *i18n.Printer, view changes.View) *views.Notice {
+	switch {
+	case view.Rested && view.App.ArchivedAt == 0:
+		return &views.Notice{Level: "care", Title: p.T("callback.rested_title"), Text: p.T("callback.rested_text")}
+	case view.Reply == nil || view.Fresh:
+		return nil
+	}
+	n := &views.Notice{Level: "bad", Title: p.T("callback.unread_title"), Text: readFailure(p, view.App.FailedCode, view.App.FailedFault) + " " + p.T("callback.unread_text")}
+	if code := view.App.FailedCode; code != nil {
+		n.Text = p.T(errorText(*code, "do"))
+		n.Title = p.T("callback.refused_title", "Meaning", meaning(p, *code), "Code", *code)
+		n.Link = &views.Link{Href: "/errors/" + itoa64(*code), Text: p.T("change.about_code", "Code", *code)}
+	}
+	return n
+}

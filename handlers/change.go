@@ -1,0 +1,645 @@
+package handlers
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/labstack/echo/v4"
+
+	"callboard/auth"
+	"callboard/changes"
+	"callboard/i18n"
+	"callboard/store"
+	"callboard/tencent"
+	"callboard/views"
+)
+
+// pageRefresh is how often a page that is not finished renews itself without script, in seconds.
+const pageRefresh = 5
+
+// entry is an entry of the history with all that its page needs.
+type entry struct {
+	store.Change
+	app     store.App
+	configs map[string]store.Configuration
+	steps   []store.Step
+	call    *store.Exchange
+	diff    changes.Diff
+}
+
+func (s *server) entry(c echo.Context) (entry, error) {
+	number, err := strconv.ParseInt(c.Param("number"), 10, 64)
+	if err != nil {
+		return entry{}, store.ErrNotFound
+	}
+	ctx := c.Request().Context()
+	e := entry{}
+	if e.Change, err = s.Store.Change(ctx, number); err != nil {
+		return e, err
+	}
+	if e.app, err = s.Store.App(ctx, e.SDKAppID); err != nil {
+		return e, err
+	}
+	if e.configs, err = s.Store.Configurations(ctx, e.Previous, e.Wanted, e.Found, e.ReadBack); err != nil {
+		return e, err
+	}
+	if e.steps, err = s.Store.Steps(ctx, number); err != nil {
+		return e, err
+	}
+	call, err := s.Store.Exchange(ctx, number)
+	if err == nil {
+		e.call = &call
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return e, err
+	}
+	e.diff = changes.Compare(e.configs[e.Previous], e.configs[e.after()])
+	return e, nil
+}
+
+// after is the digest of what the entry turned the callback into, or would have.
+func (e entry) after() string {
+	if e.Kind == store.KindDrift || e.Kind == store.KindAccepted {
+		return e.Found
+	}
+	return e.Wanted
+}
+
+// showChange shows an entry at the address that lasts.
+func (s *server) showChange(c echo.Context) error {
+	e, err := s.entry(c)
+	if err != nil {
+		return err
+	}
+	return s.renderChange(c, http.StatusOK, e, nil)
+}
+
+// again is what a rejected act on a change leaves behind.
+type rejected struct {
+	notice   *views.Notice
+	closing  *views.CloseForm
+	problems changes.Problems
+	url      string
+	commands []string
+	merging  bool
+}
+
+// actOnChange looks at an unknown change, closes it by hand, or plans anew from an entry.
+func (s *server) actOnChange(c echo.Context) error {
+	e, err := s.entry(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	switch c.FormValue("do") {
+	case "check":
+		// Settled meanwhile is what the person wants to see.
+		if err := s.Changes.CheckNow(ctx, actor(c), e.Number); err != nil && !errors.Is(err, changes.ErrNotOpen) {
+			return err
+		}
+		return seeOther(c, views.ChangePath(e.Number))
+	case "close":
+		return s.closeByHand(c, e)
+	case "again":
+		return s.planAgain(c, e, "")
+	case "create":
+		return s.planAgain(c, e, string(tencent.CallSetCallback))
+	case "update":
+		return s.planAgain(c, e, string(tencent.CallUpdateCallback))
+	case "merged":
+		return s.planMerged(c, e)
+	}
+	return echo.NewHTTPError(http.StatusBadRequest)
+}
+
+func (s *server) closeByHand(c echo.Context, e entry) error {
+	if !may(c, auth.Admin) {
+		return &needError{need: auth.Admin}
+	}
+	reason := strings.TrimSpace(c.FormValue("reason"))
+	if n := utf8.RuneCountInString(reason); n == 0 || n > changes.MaxReason {
+		p := s.printer(c)
+		form := &views.CloseForm{Reason: c.FormValue("reason"), Error: []string{p.T("close.reason_missing")}, Open: true}
+		return s.renderChange(c, http.StatusUnprocessableEntity, e, &rejected{closing: form})
+	}
+	if err := s.Changes.CloseByHand(c.Request().Context(), actor(c), e.Number, reason); err != nil {
+		return err
+	}
+	return seeOther(c, views.ChangePath(e.Number))
+}
+
+func (s *server) planAgain(c echo.Context, e entry, call string) error {
+	if e.Wanted == "" || e.Open() {
+		return echo.NewHTTPError(http.StatusBadRequest)
+	}
+	plan, view, err := s.Changes.Again(c.Request().Context(), actor(c), e.Number, call)
+	if errors.Is(err, changes.ErrNoReading) {
+		p := s.printer(c)
+		n := readNotice(p, view)
+		if n == nil {
+			n = &views.Notice{Level: "bad", Title: p.T("callback.unread_title"), Text: p.T("callback.unread_text")}
+		}
+		return s.renderChange(c, http.StatusConflict, e, &rejected{notice: n})
+	}
+	if err != nil {
+		return err
+	}
+	return seeOther(c, views.AppPath(e.SDKAppID, "/callback/review/"+plan.ID))
+}
+
+func (s *server) planMerged(c echo.Context, e entry) error {
+	form := c.Request().PostForm
+	plan, err := s.Changes.PlanMerged(c.Request().Context(), actor(c), e.Number, form.Get("url"), form["command"])
+	var problems changes.Problems
+	if errors.As(err, &problems) {
+		return s.renderChange(c, http.StatusUnprocessableEntity, e, &rejected{problems: problems, url: form.Get("url"), commands: form["command"], merging: true})
+	}
+	if err != nil {
+		return err
+	}
+	return seeOther(c, views.AppPath(e.SDKAppID, "/callback/review/"+plan.ID))
+}
+
+func (s *server) renderChange(c echo.Context, status int, e entry, r *rejected) error {
+	b := s.appBase(c, "change.title", "history", e.app)
+	b.Nav = "history"
+	// The entry tells of the app as it was then.
+	b.App.Name, b.App.Environment, b.App.EnvWord, b.App.Region = e.App, e.Environment, b.P.T("environment."+e.Environment), s.regionName(b.P, e.Region)
+	p, k := b.P, s.clockOf(c, b.P)
+	v := views.ChangePage{Base: b, Number: "#" + itoa64(e.Number), RequestID: e.RequestID}
+	v.Title = stateOf(p, e.Change).Text + ", " + p.T("change.crumb", "Number", v.Number) + " · " + e.App
+	headline(&v, k, e)
+	if v.RequestID == "" {
+		v.Instead, v.InsteadID = p.T(insteadID(e)), v.Number+" · "+utc(e.StartedAt)
+	}
+	effect(&v, k, e)
+	progress(&v, k, e, may(c, auth.Operator))
+	if may(c, auth.Operator) && e.app.ArchivedAt == 0 {
+		next(&v, e)
+	}
+	if may(c, auth.Admin) && e.Outcome == store.Unknown && e.Settled == "" {
+		v.Close = &views.CloseForm{}
+		if r != nil && r.closing != nil {
+			v.Close = r.closing
+		}
+		v.Close.Action = views.ChangePath(e.Number)
+	}
+	explain(&v, k, e)
+	if err := s.threeWay(c, &v, k, e, r); err != nil {
+		return err
+	}
+	difference(&v, e)
+	exchange(&v, e)
+	v.Facts = s.changeFacts(p, k, e)
+	timeline(&v, k, e)
+	changeNotices(&v, k, e, r, c.QueryParam("found"))
+	return s.render(c, status, views.Change(v))
+}
+
+// headline says what came of it, and what that means for the viewers.
+func headline(v *views.ChangePage, k clock, e entry) {
+	p := v.P
+	id, args := e.headline(), []any{"Who", orElse(e.Actor.Name, p.T("word.console")), "App", e.App, "What", upperWhat(p, e)}
+	switch {
+	case e.Kind == store.KindDrift, e.Kind == store.KindAccepted:
+		st := stateOf(p, e.Change)
+		v.Class, v.Icon = st.Class, st.Icon
+	default:
+		v.Class, v.Icon = look(e.State())
+	}
+	at := e.StartedAt
+	if e.EndedAt != 0 {
+		at = e.EndedAt
+	}
+	if e.SettledAt != 0 {
+		at = e.SettledAt
+	}
+	args = append(args, "Time", k.time(at).Text)
+	if e.ErrorCode != nil {
+		args = append(args, "Code", *e.ErrorCode, "Meaning", meaning(p, *e.ErrorCode))
+	}
+	if e.DurationMS != nil {
+		args = append(args, "Seconds", fmt.Sprintf("%.1f", float64(*e.DurationMS)/1000))
+	}
+	v.Headline, v.Meaning = p.T("head."+id+".title", args...), p.T("head."+id+".text", args...)
+	if strings.Contains(id, "applied") || e.Kind == store.KindDrift {
+		v.Zone = "(" + k.zoneName() + ")"
+	}
+}
+
+// headline picks the sentences: by kind, then by how it stands and why.
+func (e entry) headline() string {
+	switch {
+	case e.Kind == store.KindDrift, e.Kind == store.KindAccepted:
+		return e.Kind
+	case e.Settled == store.Overtaken && e.closedByHand():
+		return "by_hand"
+	case e.Settled != "":
+		return "settled_" + e.Settled
+	case e.Outcome == store.Unknown && e.ErrorCode != nil && e.Cause == "":
+		return "unknown_code"
+	case e.Outcome == store.Unknown:
+		return "unknown_" + known(e.Cause, store.CauseLeftOver, string(tencent.FaultTimeout), string(tencent.FaultCut), string(tencent.FaultStatus))
+	case e.Outcome == store.NotSent:
+		return "not_sent_" + known(e.Cause, store.CauseStale, store.CauseMoved, store.CauseUnread, store.CauseLate, string(tencent.FaultConnect), string(tencent.FaultLimited), string(tencent.FaultSign))
+	}
+	return e.Outcome
+}
+
+// known narrows a cause to those that have sentences of their own.
+func known(cause string, list ...string) string {
+	if slices.Contains(list, cause) {
+		return cause
+	}
+	return "other"
+}
+
+func (e entry) closedByHand() bool {
+	return slices.ContainsFunc(e.steps, func(st store.Step) bool { return st.Name == store.StepSettled && st.Detail == store.CauseByHand })
+}
+
+func upperWhat(p *i18n.Printer, e entry) string {
+	list := phrases(p, e.diff)
+	if len(list) == 0 {
+		return p.T("does.nothing")
+	}
+	return join(p, list)
+}
+
+// insteadID says why there is no RequestId.
+func insteadID(e entry) string {
+	switch {
+	case e.Outcome == store.NotSent:
+		return "change.no_id_not_sent"
+	case e.Outcome == store.Pending:
+		return "change.no_id_yet"
+	case e.HTTPStatus != nil:
+		return "change.no_id_answer"
+	}
+	return "change.no_id"
+}
+
+// effect is the clock of what Tencent accepted: a changed URL is in effect about two minutes later.
+func effect(v *views.ChangePage, k clock, e entry) {
+	if e.State() != store.Applied || e.EndedAt == 0 {
+		return
+	}
+	p := v.P
+	until := e.EndedAt + changes.InEffect.Milliseconds()
+	left := time.UnixMilli(until).Sub(k.now)
+	text := k.time(until).Text
+	if left <= 0 {
+		v.Effect = &views.Effect{Text: p.T("effect.since", "Time", text)}
+		return
+	}
+	v.Effect = &views.Effect{Text: p.T("effect.about", "Time", text), Until: itoa64(until), Now: itoa64(k.now.UnixMilli()), Template: p.T("effect.template"), Over: p.T("effect.over"),
+		Left: p.T("effect.left", "M", int(left/time.Minute), "S", int(left%time.Minute/time.Second))}
+}
+
+// progress says how a change that is not finished is being found out.
+func progress(v *views.ChangePage, k clock, e entry, operator bool) {
+	p := v.P
+	switch {
+	case e.Outcome == store.Pending:
+		v.Progress = &views.Progress{Title: p.T("progress.pending"), Text: p.T("progress.pending_text")}
+	case e.Open():
+		v.Progress = &views.Progress{Title: p.T("progress.unknown", "Count", e.Checks+1), Text: p.T("progress.unknown_text"), CanCheck: operator, Action: views.ChangePath(e.Number)}
+		if e.CheckedAt != 0 {
+			v.Progress.Text = p.T("progress.last", "Time", k.time(e.CheckedAt).Text, "Why", readFailure(p, e.CheckCode, e.CheckFault)) + " " + v.Progress.Text
+		}
+	case e.State() == store.Applied && e.ReadBack == "" && e.NextCheckAt != 0:
+	default:
+		return
+	}
+	v.Refresh = pageRefresh
+}
+
+// next offers what to do now. Every button makes a new plan; nothing is sent before it is reviewed.
+func next(v *views.ChangePage, e entry) {
+	p := v.P
+	form := views.Link{Href: views.AppPath(e.SDKAppID, "/callback"), Text: p.T("next.form")}
+	again := views.Button{Do: "again", Text: p.T("next.again"), Icon: "refresh", Primary: true}
+	n := &views.NextStep{Action: views.ChangePath(e.Number), Links: []views.Link{form}}
+	id := ""
+	switch {
+	case e.Wanted == "" || e.Open():
+		return
+	case e.Outcome == store.Refused && e.ErrorCode != nil && *e.ErrorCode == 100301 && e.Kind == store.KindChange:
+		id, n.Buttons = "create", []views.Button{{Do: "create", Text: p.T("next.create"), Icon: "plus", Primary: true}}
+	case e.Outcome == store.Refused && e.ErrorCode != nil && *e.ErrorCode == 100300:
+		id, n.Buttons = "update", []views.Button{{Do: "update", Text: p.T("next.update"), Icon: "pencil", Primary: true}}
+	case e.Outcome == store.Refused:
+		id, n.Buttons = "refused", []views.Button{again}
+	case e.State() == store.NotApplied:
+		id, n.Buttons = "not_applied", []views.Button{again}
+	case e.State() == store.Overtaken:
+		id, n.Buttons = "overtaken", []views.Button{again}
+	case e.Outcome == store.NotSent && e.Cause == store.CauseStale:
+		id, n.Buttons = "stale", []views.Button{again}
+	case e.Outcome == store.NotSent && e.Cause != store.CauseMoved:
+		again.Text = p.T("next.try_again")
+		id, n.Buttons = "not_sent", []views.Button{again}
+	default:
+		return
+	}
+	n.Title, n.Text = p.T("next."+id+".title"), p.T("next."+id+".text")
+	v.Next = n
+}
+
+// explain says what a code of Tencent means and what to do.
+func explain(v *views.ChangePage, k clock, e entry) {
+	if e.ErrorCode == nil || *e.ErrorCode == 0 {
+		return
+	}
+	p, code := v.P, *e.ErrorCode
+	x := &views.Explained{Title: p.T("change.about_code", "Code", code), Cause: p.T(errorText(code, "cause")), Do: p.T(errorText(code, "do")),
+		Link: &views.Link{Href: "/errors/" + itoa64(code), Text: p.T("change.code_page", "Code", code)}}
+	if e.ErrorInfo != "" {
+		x.Facts = append(x.Facts, views.Fact{Name: p.T("fact.wrote"), Text: e.ErrorInfo, Mono: true})
+	}
+	x.Facts = append(x.Facts, codeFacts(p, code)...)
+	if code == codeExpired && e.ClockAheadMS != nil {
+		x.Facts = append(x.Facts, views.Fact{Name: p.T("fact.clock"), Text: clockDifference(p, *e.ClockAheadMS)})
+	}
+	v.Explained = x
+}
+
+// codeExpired says that a signature has expired, which a wrong clock causes.
+const codeExpired = 70001
+
+func clockDifference(p *i18n.Printer, ahead int64) string {
+	id := "clock.ahead"
+	if ahead < 0 {
+		id, ahead = "clock.behind", -ahead
+	}
+	d := time.Duration(ahead) * time.Millisecond
+	if d < 2*time.Second {
+		return p.T("clock.right")
+	}
+	return p.T(id, "Time", d.Round(time.Second).String())
+}
+
+// threeWay is for a change that was not sent because the cloud had moved.
+func (s *server) threeWay(c echo.Context, v *views.ChangePage, k clock, e entry, r *rejected) error {
+	if e.Outcome != store.NotSent || e.Cause != store.CauseMoved {
+		return nil
+	}
+	p := v.P
+	m, err := s.Changes.MergeOfChange(c.Request().Context(), e.Change)
+	if err != nil {
+		return err
+	}
+	t := &views.ThreeWay{Action: views.ChangePath(e.Number), Conflict: m.Conflict(), CloudURL: m.Cloud.URL(), MineURL: m.Mine.URL(), URL: m.URL, CanPlan: may(c, auth.Operator) && e.app.ArchivedAt == 0}
+	t.Facts = []views.Fact{{Name: p.T("three.opened"), Text: orElse(m.Opened.URL(), p.T("diff.no_callback")), Mono: true},
+		{Name: p.T("three.cloud"), Text: orElse(m.Cloud.URL(), p.T("diff.no_callback")), Mono: true},
+		{Name: p.T("three.yours"), Text: orElse(m.Mine.URL(), p.T("diff.no_callback")), Mono: true},
+		{Name: p.T("three.read"), Text: k.stamp(e.EndedAt)}}
+	result := m.Commands
+	if r != nil && r.merging {
+		t.Chosen, result = r.url, r.commands
+		for _, x := range r.problems {
+			t.Errors = append(t.Errors, views.FieldError{Href: "#url-cloud", Text: problemText(p, x)})
+		}
+	}
+	same := 0
+	for _, w := range store.NewConfiguration("", slices.Concat(m.Opened.Commands(), m.Cloud.Commands(), m.Mine.Commands())).Commands() {
+		if m.Opened.Has(w) == m.Cloud.Has(w) && m.Cloud.Has(w) == m.Mine.Has(w) {
+			same++
+		}
+		t.Rows = append(t.Rows, threeRow(p, m, w, slices.Contains(result, w)))
+	}
+	// What differs comes first; what is the same on all sides stays below, so that it is sent along.
+	slices.SortStableFunc(t.Rows, func(a, b views.ThreeRow) int {
+		return count(a.Note == p.T("three.same")) - count(b.Note == p.T("three.same"))
+	})
+	t.Same = p.N("three.same_count", same)
+	v.Three = t
+	return nil
+}
+
+func threeRow(p *i18n.Printer, m changes.Merge, w string, result bool) views.ThreeRow {
+	o, c, y := m.Opened.Has(w), m.Cloud.Has(w), m.Mine.Has(w)
+	note := "same"
+	switch {
+	case o == c && c == y:
+	case c == y:
+		note = map[bool]string{true: "both_added", false: "both_removed"}[y]
+	case o == c:
+		note = map[bool]string{true: "you_added", false: "you_removed"}[y]
+	default:
+		note = map[bool]string{true: "cloud_added", false: "cloud_removed"}[c]
+	}
+	name := word(p, w)
+	return views.ThreeRow{ID: "m-" + strings.ReplaceAll(w, ".", "-"), Name: name.Name, Word: w, Opened: o, Cloud: c, Mine: y, Result: result, Note: p.T("three." + note)}
+}
+
+// difference shows what the entry changed, or asked for.
+func difference(v *views.ChangePage, e entry) {
+	if e.Previous == "" || e.after() == "" || v.Three != nil {
+		return
+	}
+	p := v.P
+	label, title := "diff.after", "URL"
+	switch {
+	case e.Kind == store.KindDrift:
+		label = "diff.found"
+	case e.State() != store.Applied:
+		label, title = "diff.asked", p.T("change.asked_for")
+	}
+	url, set := urlDiff(p, e.diff, label), setDiff(p, e.diff)
+	if e.State() != store.Applied && e.Kind != store.KindDrift && !e.Open() {
+		url.Note = p.T("change.not_applied")
+	}
+	v.URLTitle, v.URL, v.Set = title, &url, &set
+}
+
+// exchange shows the request and the answer as they were stored, secrets removed.
+func exchange(v *views.ChangePage, e entry) {
+	if e.call == nil {
+		return
+	}
+	p := v.P
+	v.Call, v.Request, v.Answer = true, visible(e.call.Request), visible(e.call.Answer)
+	var note []string
+	if e.HTTPStatus != nil {
+		note = append(note, "HTTP "+itoa64(*e.HTTPStatus))
+	}
+	if e.DurationMS != nil {
+		note = append(note, p.T("change.ms", "Count", p.Number(int(*e.DurationMS))))
+	}
+	v.AnswerNote = strings.Join(note, " · ")
+	if len(e.call.Answer) == 0 {
+		v.Answer = p.T("change.no_answer")
+	}
+	v.Removed = p.T("change.removed")
+	if e.call.AnswerCut {
+		v.Removed += " " + p.T("change.cut", "Kept", p.Number(len(e.call.Answer)), "All", p.Number(int(e.call.AnswerSize)))
+	}
+}
+
+// visible makes bytes readable: what is no printable text is written as an escape.
+func visible(text []byte) string {
+	var b strings.Builder
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, "\\x%02x", text[0])
+		case r == '\n' || r == '\t' || (unicode.IsPrint(r) && !unicode.Is(unicode.Bidi_Control, r)):
+			b.WriteRune(r)
+		case r == '\r':
+		default:
+			fmt.Fprintf(&b, "\\u%04x", r)
+		}
+		text = text[size:]
+	}
+	return b.String()
+}
+
+func (s *server) changeFacts(p *i18n.Printer, k clock, e entry) []views.Fact {
+	st := stateOf(p, e.Change)
+	list := []views.Fact{{Name: p.T("fact.entry"), Text: "#" + itoa64(e.Number)}, {Name: p.T("fact.outcome"), State: &st}}
+	add := func(when bool, f views.Fact) {
+		if when {
+			list = append(list, f)
+		}
+	}
+	if e.Settled != "" {
+		first := p.T("state." + e.Outcome)
+		add(true, views.Fact{Name: p.T("fact.at_first"), Text: first})
+	}
+	if e.ErrorCode != nil {
+		add(true, views.Fact{Name: p.T("fact.code"), Text: itoa64(*e.ErrorCode)})
+	} else {
+		add(e.Kind == store.KindChange, views.Fact{Name: p.T("fact.code"), Text: p.T("word.none")})
+	}
+	add(e.ActionStatus != "", views.Fact{Name: "ActionStatus", Text: e.ActionStatus, Mono: true})
+	add(e.ErrorCode != nil && e.Kind == store.KindChange, views.Fact{Name: "ErrorInfo", Text: orElse(e.ErrorInfo, p.T("word.empty")), Mono: e.ErrorInfo != ""})
+	add(e.Call != "", views.Fact{Name: p.T("fact.call"), Text: e.Call, Mono: true})
+	add(true, views.Fact{Name: p.T("app.app"), Text: e.App + ", " + itoa64(e.SDKAppID)})
+	add(true, views.Fact{Name: p.T("app.region"), Text: s.regionName(p, e.Region)})
+	add(e.Host != "", views.Fact{Name: p.T("fact.host"), Text: e.Host, Mono: true})
+	by := p.T("word.console")
+	if e.Actor.Name != "" {
+		by = p.T("fact.person_from", "Name", e.Actor.Name, "Role", p.T("role."+e.Actor.Role), "Address", e.Actor.Address)
+	}
+	add(true, views.Fact{Name: p.T("fact.by"), Text: by})
+	add(e.Reason != "", views.Fact{Name: p.T("fact.reason"), Text: e.Reason})
+	add(true, views.Fact{Name: p.T("fact.started"), Text: k.stamp(e.StartedAt)})
+	add(true, views.Fact{Name: "UTC", Text: utc(e.StartedAt)})
+	if e.EndedAt != 0 {
+		add(true, views.Fact{Name: p.T("fact.ended"), Text: k.stamp(e.EndedAt)})
+	}
+	if e.SettledAt != 0 {
+		add(true, views.Fact{Name: p.T("fact.settled"), Text: k.stamp(e.SettledAt)})
+	}
+	if e.DurationMS != nil {
+		add(true, views.Fact{Name: p.T("fact.duration"), Text: p.T("change.ms", "Count", p.Number(int(*e.DurationMS)))})
+	}
+	if e.HTTPStatus != nil {
+		add(true, views.Fact{Name: p.T("fact.http"), Text: itoa64(*e.HTTPStatus)})
+	}
+	if e.Attempt != nil {
+		add(true, views.Fact{Name: p.T("fact.attempt"), Text: itoa64(*e.Attempt), Mono: true})
+	}
+	add(e.Plan != "", views.Fact{Name: p.T("fact.plan"), Text: p.T("fact.plan_link"), Href: views.AppPath(e.SDKAppID, "/callback/review/"+e.Plan)})
+	add(e.Origin != 0, views.Fact{Name: p.T("fact.origin"), Text: "#" + itoa64(e.Origin), Href: views.ChangePath(e.Origin)})
+	add(true, views.Fact{Name: p.T("fact.version"), Text: "Callboard " + s.Version})
+	return list
+}
+
+// timeline prints the steps, and what is still to come.
+func timeline(v *views.ChangePage, k clock, e entry) {
+	p := v.P
+	for _, st := range e.steps {
+		class := "ok"
+		switch st.Name {
+		case store.StepMoved, store.StepStale, store.StepNotSent:
+			class = "care"
+		case store.StepUnread:
+			class = "bad"
+		case store.StepNoAnswer, store.StepLeftOver, store.StepLate:
+			class = "unsure"
+		case store.StepAnswered:
+			if st.Code != nil && *st.Code != 0 {
+				class = "bad"
+			}
+		}
+		v.Timeline = append(v.Timeline, views.TimelineItem{Class: class, Time: k.time(st.At), Text: stepText(p, st, e)})
+	}
+	v.TimelineZone = k.zoneName()
+	due := func(at int64, id string) {
+		item := views.TimelineItem{Due: true, Time: views.Time{Text: p.T("word.not_yet")}, Text: p.T(id)}
+		if at != 0 {
+			item.Time = k.time(at)
+		}
+		v.Timeline = append(v.Timeline, item)
+	}
+	if e.ReadBackAt != 0 && e.Settled == "" {
+		id, class := "step.read_back_same", "ok"
+		if e.ReadBack != e.Wanted {
+			id, class = "step.read_back_other", "care"
+		}
+		v.Timeline = append(v.Timeline, views.TimelineItem{Class: class, Time: k.time(e.ReadBackAt), Text: p.T(id)})
+	}
+	switch {
+	case e.Open():
+		due(0, "step.due_settled")
+	case e.State() == store.Applied && v.Effect != nil:
+		if e.ReadBackAt == 0 && e.NextCheckAt != 0 {
+			due(0, "step.due_read_back")
+		}
+		at := e.EndedAt + changes.InEffect.Milliseconds()
+		if v.Effect.Left != "" {
+			due(at, "step.due_effect")
+		} else {
+			v.Timeline = append(v.Timeline, views.TimelineItem{Class: "ok", Time: k.time(at), Text: p.T("step.effect")})
+		}
+	}
+}
+
+func stepText(p *i18n.Printer, st store.Step, e entry) string {
+	args := []any{"Why", ""}
+	if st.Code != nil && *st.Code != 0 {
+		args[1] = p.T("read.code", "Code", *st.Code, "Meaning", meaning(p, *st.Code))
+		if st.Name == store.StepAnswered {
+			return p.T("step.refused", args...)
+		}
+	} else if st.Detail != "" && p.Has("fault."+st.Detail) {
+		args[1] = p.T("fault." + st.Detail)
+	}
+	if st.Name == store.StepAnswered && e.DurationMS != nil {
+		return p.T("step.answered_in", "Count", p.Number(int(*e.DurationMS)))
+	}
+	if st.Name == store.StepSettled {
+		return p.T("step.settled", "How", p.T("settled."+st.Detail))
+	}
+	if args[1] == "" {
+		return p.T("step." + st.Name)
+	}
+	return p.T("step."+st.Name+"_why", args...)
+}
+
+// changeNotices say what is true now beside the outcome.
+func changeNotices(v *views.ChangePage, k clock, e entry, r *rejected, found string) {
+	p := v.P
+	if r != nil && r.notice != nil {
+		v.Notices = append(v.Notices, *r.notice)
+	}
+	if slices.Contains([]string{"request_id", "number", "attempt"}, found) {
+		v.Notices = append(v.Notices, views.Notice{Level: "info", Text: p.T("change.found_by." + found)})
+	}
+	form := &views.Link{Href: views.AppPath(e.SDKAppID, "/callback"), Text: p.T("next.form")}
+	switch {
+	case e.State() == store.Applied && e.ReadBack != "" && e.ReadBack != e.Wanted:
+		v.Notices = append(v.Notices, views.Notice{Level: "care", Title: p.T("change.differs_title"), Text: p.T("change.differs_text", "Time", k.time(e.ReadBackAt).Text), Link: form})
+	case e.State() == store.Applied && e.ReadBack != "":
+		v.Notices = append(v.Notices, views.Notice{Level: "ok", Text: p.T("change.same_text", "Time", k.short(e.ReadBackAt))})
+	}
+}

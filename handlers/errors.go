@@ -1,0 +1,188 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"callboard/auth"
+	"callboard/changes"
+	"callboard/store"
+	"callboard/views"
+)
+
+// Kinds of refusals, each with its page.
+var (
+	errSignIn      = errors.New("nobody is signed in")
+	errCrossOrigin = errors.New("the request comes from another site")
+	errFormToken   = errors.New("the form's token is missing or old")
+	errTooLarge    = errors.New("the request is too large")
+	errPanic       = errors.New("a programming error")
+)
+
+// needError says which role is needed.
+type needError struct{ need auth.Need }
+
+func (e *needError) Error() string { return "needs the role " + string(e.need) }
+
+// problem is how an error is shown: a status and the id of its sentences, "problem.<id>.title" and "problem.<id>.text".
+type problem struct {
+	status int
+	id     string
+}
+
+// problemOf maps kinds of errors to pages.
+func problemOf(err error) problem {
+	var need *needError
+	var web *echo.HTTPError
+	switch {
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, changes.ErrPlanGone):
+		return problem{http.StatusNotFound, "not_found"}
+	case errors.Is(err, store.ErrArchived):
+		return problem{http.StatusConflict, "archived"}
+	case errors.Is(err, store.ErrRegionLocked), errors.Is(err, store.ErrMoved):
+		return problem{http.StatusConflict, "moved"}
+	case errors.Is(err, changes.ErrNoRegion):
+		return problem{http.StatusConflict, "no_region"}
+	case errors.Is(err, changes.ErrNotOpen):
+		return problem{http.StatusConflict, "not_open"}
+	case errors.Is(err, changes.ErrNothing):
+		return problem{http.StatusConflict, "nothing"}
+	case errors.Is(err, store.ErrUnavailable):
+		return problem{http.StatusServiceUnavailable, "store"}
+	case errors.Is(err, auth.ErrBusy):
+		return problem{http.StatusServiceUnavailable, "busy"}
+	case errors.As(err, &need):
+		return problem{http.StatusForbidden, "role"}
+	case errors.Is(err, errCrossOrigin):
+		return problem{http.StatusForbidden, "cross_origin"}
+	case errors.Is(err, errFormToken):
+		return problem{http.StatusForbidden, "form_token"}
+	case errors.Is(err, errTooLarge):
+		return problem{http.StatusRequestEntityTooLarge, "too_large"}
+	case errors.As(err, &web):
+		return webProblem(web)
+	}
+	return problem{http.StatusInternalServerError, "internal"}
+}
+
+func webProblem(err *echo.HTTPError) problem {
+	var limit *http.MaxBytesError
+	switch {
+	case errors.As(err.Internal, &limit):
+		return problem{http.StatusRequestEntityTooLarge, "too_large"}
+	case err.Code == http.StatusNotFound:
+		return problem{err.Code, "not_found"}
+	case err.Code == http.StatusMethodNotAllowed:
+		return problem{err.Code, "method"}
+	case err.Code < 500:
+		return problem{err.Code, "bad_request"}
+	}
+	return problem{err.Code, "internal"}
+}
+
+// handleError is the one place where an error becomes a page. Its cause is logged, never shown.
+func (s *server) handleError(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	if errors.Is(err, errSignIn) {
+		s.askToSignIn(c)
+		return
+	}
+	p := problemOf(err)
+	if p.status >= 500 {
+		s.Log.Error("request failed", "id", c.Get(idKey), "path", c.Request().URL.Path, "err", err)
+	}
+	if c.Request().Method == http.MethodHead {
+		_ = c.NoContent(p.status)
+		return
+	}
+	if err := s.renderProblem(c, err, p); err != nil {
+		s.Log.Error("an error page could not be shown", "id", c.Get(idKey), "err", err)
+		_ = c.String(p.status, "Callboard could not show this page. Its request id is "+c.Response().Header().Get(echo.HeaderXRequestID)+".")
+	}
+}
+
+func (s *server) renderProblem(c echo.Context, err error, p problem) error {
+	b := s.base(c, "problem."+p.id+".title")
+	v := views.ProblemPage{Base: b, Headline: b.Title, Text: b.P.T("problem." + p.id + ".text")}
+	if p.status >= 500 {
+		v.ID = c.Response().Header().Get(echo.HeaderXRequestID)
+	}
+	var need *needError
+	if errors.As(err, &need) {
+		v.Text = b.P.T("problem.role.text", "Role", b.P.T("role."+string(need.need)))
+	}
+	if errors.Is(err, errFormToken) {
+		v.Again = s.again(c, b)
+	}
+	if b.User != nil {
+		v.Links = []views.Link{{Href: "/apps", Text: b.P.T("problem.to_apps")}}
+	} else if v.Again == nil {
+		v.Links = []views.Link{{Href: "/sign-in", Text: b.P.T("sign_in.title")}}
+	}
+	return s.render(c, p.status, views.Problem(v))
+}
+
+// secretFields are never sent back to the browser.
+var secretFields = []string{"password", "current", "secret", "code"}
+
+// again gives a form back that was sent with an old token: one more click sends it.
+func (s *server) again(c echo.Context, b views.Base) *views.AgainForm {
+	r := c.Request()
+	form := &views.AgainForm{Action: r.URL.Path}
+	for _, name := range slices.Sorted(fieldNames(r.PostForm)) {
+		if name == csrfField {
+			continue
+		}
+		if slices.Contains(secretFields, name) {
+			form.Secret = append(form.Secret, views.Field{Name: name, Value: b.P.T("field." + name)})
+			continue
+		}
+		for _, value := range r.PostForm[name] {
+			form.Fields = append(form.Fields, views.Field{Name: name, Value: value})
+		}
+	}
+	return form
+}
+
+func fieldNames(form url.Values) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for name := range form {
+			if !yield(name) {
+				return
+			}
+		}
+	}
+}
+
+// askToSignIn sends a reader to the sign-in page and back afterwards; a post is refused.
+func (s *server) askToSignIn(c echo.Context) {
+	r := c.Request()
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		if err := s.renderProblem(c, errSignIn, problem{http.StatusForbidden, "sign_in"}); err != nil {
+			s.Log.Error("an error page could not be shown", "err", err)
+		}
+		return
+	}
+	target := "/sign-in"
+	if r.URL.Path != "/" {
+		target += "?next=" + url.QueryEscape(r.URL.RequestURI())
+	}
+	_ = c.Redirect(http.StatusSeeOther, target)
+}
+
+// ownPath accepts only a path of this console, for where to go after signing in.
+func ownPath(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") ||
+		strings.ContainsFunc(next, func(c rune) bool { return c < 0x20 || c == '\\' || c == 0x7f }) || strings.HasPrefix(u.Path, "/sign-") {
+		return "/apps"
+	}
+	return (&url.URL{Path: u.Path, RawQuery: u.RawQuery}).String()
+}

@@ -1,0 +1,343 @@
+package handlers
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/labstack/echo/v4"
+
+	"callboard/i18n"
+	"callboard/store"
+	"callboard/views"
+)
+
+// historyRows is how many entries a page has.
+const historyRows = 50
+
+// search is what the address of the history asks for.
+type search struct {
+	q      string
+	tab    string
+	before int64
+}
+
+func readSearch(c echo.Context) search {
+	f := search{q: strings.TrimSpace(c.QueryParam("q")), tab: c.QueryParam("state")}
+	f.before, _ = strconv.ParseInt(c.QueryParam("before"), 10, 64)
+	if f.before < 0 {
+		f.before = 0
+	}
+	if len(f.q) > 4096 {
+		f.q = store.Text(f.q, 4096)
+	}
+	return f
+}
+
+// href keeps the search in the address of another tab or page.
+func (f search) href(path string) string {
+	q := url.Values{}
+	if f.q != "" {
+		q.Set("q", f.q)
+	}
+	if f.tab != "" {
+		q.Set("state", f.tab)
+	}
+	if f.before != 0 {
+		q.Set("before", itoa64(f.before))
+	}
+	if len(q) == 0 {
+		return path
+	}
+	return path + "?" + q.Encode()
+}
+
+// understood is a search in the terms of the store, with what was understood.
+type understood struct {
+	filter store.Filter
+	kind   string // "request_id", "app", "number", "attempt", "person", "url", or "" for everything
+	value  string
+	exact  bool // an id that leads straight to its entry when there is one
+}
+
+// requestID matches the documented shape and its beginnings; what a person copied may lack the front.
+var requestID = regexp.MustCompile(`(?i)^(id-)?([0-9a-f]{6,32}(-o(-s(e(q(-[0-9]*)?)?)?)?)?-?)$`)
+
+// understand reads the search field: RequestId, SDKAppID, number, attempt id, person, else part of a URL.
+func (s *server) understand(ctx context.Context, f search) (understood, error) {
+	u := understood{filter: store.Filter{Before: f.before, Limit: historyRows + 1}, value: f.q}
+	tabFilter(&u.filter, f.tab)
+	text := strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || r == '\u200b' || r == '\ufeff' {
+			return -1
+		}
+		return r
+	}, f.q)
+	number, err := strconv.ParseInt(strings.TrimPrefix(text, "#"), 10, 64)
+	switch {
+	case text == "":
+		return u, nil
+	case err == nil && number > 0:
+		return s.understandNumber(ctx, u, text, number)
+	case strings.HasPrefix(strings.ToLower(text), "id-"):
+		u.kind, u.exact, u.value = "request_id", true, "Id-"+text[3:]
+		if m := requestID.FindStringSubmatch(text); m != nil {
+			u.value = "Id-" + strings.Replace(strings.Replace(strings.ToLower(m[2]), "-o", "-O", 1), "-s", "-S", 1)
+		}
+		u.filter.RequestID = u.value
+		return u, nil
+	case requestID.MatchString(text) && strings.ContainsAny(text, "0123456789"):
+		u.kind, u.exact = "request_id", true
+		u.value = "Id-" + strings.Replace(strings.Replace(strings.ToLower(text), "-o", "-O", 1), "-s", "-S", 1)
+		u.filter.RequestID = u.value
+		return u, nil
+	}
+	return s.understandText(ctx, u, f.q)
+}
+
+// understandNumber: an app of this id, an entry of this number, or an attempt id. "#" means an entry.
+func (s *server) understandNumber(ctx context.Context, u understood, text string, number int64) (understood, error) {
+	u.value = itoa64(number)
+	if !strings.HasPrefix(text, "#") {
+		_, err := s.Store.App(ctx, number)
+		if err == nil {
+			u.kind, u.filter.SDKAppID = "app", number
+			return u, nil
+		}
+		if !errors.Is(err, store.ErrNotFound) {
+			return u, err
+		}
+	}
+	_, err := s.Store.Change(ctx, number)
+	if err == nil || strings.HasPrefix(text, "#") {
+		u.kind, u.exact, u.filter.Number = "number", true, number
+		return u, nil
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return u, err
+	}
+	u.kind, u.exact, u.filter.Attempt = "attempt", true, &number
+	return u, nil
+}
+
+// understandText: the whole name of somebody who made an entry, else part of a URL.
+func (s *server) understandText(ctx context.Context, u understood, text string) (understood, error) {
+	list, err := s.Store.History(ctx, store.Filter{Who: text, Limit: 1})
+	if err != nil {
+		return u, err
+	}
+	if len(list) > 0 {
+		u.kind, u.filter.Who = "person", text
+		return u, nil
+	}
+	u.kind, u.filter.URLPart = "url", text
+	return u, nil
+}
+
+// tabFilter turns a tab into a filter; an unknown tab shows everything.
+func tabFilter(f *store.Filter, tab string) {
+	switch tab {
+	case "changes":
+		f.Kind = store.KindChange
+	case "drift":
+		f.Kind = store.KindDrift
+	case store.Refused, store.Unknown, store.NotSent, store.Applied:
+		f.State = tab
+	}
+}
+
+func (s *server) showHistory(c echo.Context) error {
+	f, ctx := readSearch(c), c.Request().Context()
+	u, err := s.understand(ctx, f)
+	if err != nil {
+		return err
+	}
+	list, err := s.Store.History(ctx, u.filter)
+	if err != nil {
+		return err
+	}
+	if u.exact && len(list) == 1 && f.before == 0 && f.tab == "" {
+		return seeOther(c, views.ChangePath(list[0].Number), "found", u.kind)
+	}
+	return s.render(c, http.StatusOK, views.History(s.historyPage(c, f, u, list)))
+}
+
+func (s *server) historyPage(c echo.Context, f search, u understood, list []store.Change) views.HistoryPage {
+	v := views.HistoryPage{Base: s.base(c, "history.title"), Q: f.q}
+	p, k := v.P, s.clockOf(c, v.P)
+	v.Nav, v.Search, v.ZoneHead = "history", "", p.T("history.entry", "Zone", k.zoneName())
+	v.Export = search{q: f.q, tab: f.tab}.href("/history.jsonl")
+	for _, tab := range []string{"", "changes", "drift", store.Refused, store.Unknown, store.NotSent} {
+		v.Tabs = append(v.Tabs, views.Tab{Href: search{q: f.q, tab: tab}.href("/history"), Text: p.T("history.tab." + orElse(tab, "all")), Current: tab == f.tab})
+	}
+	if u.kind != "" {
+		v.Chips = []views.Chip{{Name: p.T("history.chip." + u.kind), Value: store.Text(u.value, 80), RemoveHref: search{tab: f.tab}.href("/history"), RemoveLabel: p.T("history.remove", "What", p.T("history.chip."+u.kind))}}
+	}
+	if len(list) == 0 {
+		v.Empty = emptyHistory(p, f, u)
+		return v
+	}
+	if len(list) > historyRows {
+		list = list[:historyRows]
+		v.Older = search{q: f.q, tab: f.tab, before: list[historyRows-1].Number}.href("/history")
+	}
+	if f.before != 0 {
+		v.Newer = search{q: f.q, tab: f.tab}.href("/history")
+	}
+	v.Note = p.T("history.note", "First", list[0].Number, "Last", list[len(list)-1].Number)
+	v.Days = days(k, list)
+	return v
+}
+
+func emptyHistory(p *i18n.Printer, f search, u understood) *views.EmptyHistory {
+	clear := views.Link{Href: "/history", Text: p.T("form.clear")}
+	switch {
+	case f.q == "" && f.tab == "" && f.before == 0:
+		return &views.EmptyHistory{Icon: "history", Title: p.T("history.none_title"), Text: p.T("history.none_text"), Links: []views.Link{{Href: "/apps", Text: p.T("problem.to_apps")}}}
+	case u.exact:
+		return &views.EmptyHistory{Icon: "search", Title: p.T("history.no_id_title", "What", p.T("history.chip."+u.kind)), Text: p.T("history.no_id_text", "Value", store.Text(u.value, 120)), Links: []views.Link{clear}}
+	}
+	return &views.EmptyHistory{Icon: "search", Title: p.T("history.nothing_title"), Text: p.T("history.nothing_text"), Links: []views.Link{clear}}
+}
+
+// days groups entries by day in the person's zone.
+func days(k clock, list []store.Change) []views.Day {
+	var out []views.Day
+	for _, c := range list {
+		title := k.day(c.StartedAt)
+		if len(out) == 0 || out[len(out)-1].Title != title {
+			out = append(out, views.Day{Title: title})
+		}
+		day := &out[len(out)-1]
+		day.Rows = append(day.Rows, historyRow(k, c))
+	}
+	return out
+}
+
+func historyRow(k clock, c store.Change) views.HistoryRow {
+	p := k.p
+	r := views.HistoryRow{Number: "#" + itoa64(c.Number), Href: views.ChangePath(c.Number), Time: k.clockTime(c.StartedAt),
+		Env: views.Env{Class: c.Environment, Word: p.T("environment." + c.Environment)}, App: c.App, Who: orElse(c.Actor.Name, p.T("word.console")),
+		What: what(p, c), State: stateOf(p, c), RequestID: shortID(c.RequestID), FullID: c.RequestID}
+	if c.ErrorCode != nil {
+		r.Code = itoa64(*c.ErrorCode)
+	}
+	if c.DurationMS != nil {
+		r.Duration = p.T("change.ms", "Count", p.Number(int(*c.DurationMS)))
+	}
+	return r
+}
+
+// shortID keeps the beginning and the counter of a RequestId, which is what people compare.
+func shortID(id string) string {
+	text := strings.TrimPrefix(id, "Id-")
+	dash := strings.LastIndexByte(text, '-')
+	if len(text) < 16 || dash < 0 {
+		return id
+	}
+	return text[:8] + "…" + text[dash+1:]
+}
+
+// exported is one line of /history.jsonl; the names are stable.
+type exported struct {
+	Number       int64                  `json:"number"`
+	Kind         string                 `json:"kind"`
+	SDKAppID     int64                  `json:"sdkappid"`
+	App          string                 `json:"app"`
+	Region       string                 `json:"region"`
+	Host         *string                `json:"host"`
+	Call         *string                `json:"call"`
+	Random       *int64                 `json:"random"`
+	Outcome      *string                `json:"outcome"`
+	Settled      *string                `json:"settled"`
+	StartedAt    *string                `json:"started_at"`
+	EndedAt      *string                `json:"ended_at"`
+	SettledAt    *string                `json:"settled_at"`
+	DurationMS   *int64                 `json:"duration_ms"`
+	HTTPStatus   *int64                 `json:"http_status"`
+	ActionStatus *string                `json:"action_status"`
+	ErrorCode    *int64                 `json:"error_code"`
+	ErrorInfo    *string                `json:"error_info"`
+	RequestID    *string                `json:"request_id"`
+	Who          *string                `json:"who"`
+	Reason       *string                `json:"reason"`
+	Previous     *exportedConfiguration `json:"previous"`
+	Wanted       *exportedConfiguration `json:"wanted"`
+}
+
+type exportedConfiguration struct {
+	URL      string   `json:"url"`
+	Commands []string `json:"commands"`
+}
+
+// exportHistory streams what the search selects, one object a line, in constant memory.
+func (s *server) exportHistory(c echo.Context) error {
+	ctx := c.Request().Context()
+	u, err := s.understand(ctx, readSearch(c))
+	if err != nil {
+		return err
+	}
+	r := c.Response()
+	r.Header().Set(echo.HeaderContentType, "application/x-ndjson; charset=utf-8")
+	r.Header().Set(echo.HeaderContentDisposition, `attachment; filename="callboard-history.jsonl"`)
+	out := bufio.NewWriterSize(r, 32<<10)
+	lines := json.NewEncoder(out)
+	lines.SetEscapeHTML(false)
+	err = s.Store.EachEntry(ctx, u.filter, func(e store.ExportEntry) error { return lines.Encode(export(e)) })
+	if err != nil && !r.Committed {
+		r.Header().Del(echo.HeaderContentDisposition)
+		return err
+	}
+	if err != nil {
+		// Half an export must not look like a whole one.
+		s.Log.Error("an export was cut off", "err", err)
+		panic(http.ErrAbortHandler)
+	}
+	return out.Flush()
+}
+
+func export(e store.ExportEntry) exported {
+	x := exported{Number: e.Number, Kind: e.Kind, SDKAppID: e.SDKAppID, App: e.App, Region: e.Region, Host: text(e.Host), Call: text(e.Call), Random: e.Attempt,
+		Outcome: text(e.Outcome), Settled: text(e.Settled), StartedAt: moment(e.StartedAt), EndedAt: moment(e.EndedAt), SettledAt: moment(e.SettledAt), DurationMS: e.DurationMS,
+		HTTPStatus: e.HTTPStatus, ActionStatus: text(e.ActionStatus), ErrorCode: e.ErrorCode, RequestID: text(e.RequestID), Who: text(e.Actor.Name), Reason: text(e.Reason)}
+	if e.ErrorCode != nil {
+		x.ErrorInfo = &e.ErrorInfo
+	}
+	if e.Kind != store.KindToken {
+		x.Previous, x.Wanted = exportConfiguration(e.PreviousConfiguration), exportConfiguration(e.WantedConfiguration)
+	}
+	return x
+}
+
+func exportConfiguration(c *store.Configuration) *exportedConfiguration {
+	if c == nil {
+		return nil
+	}
+	x := &exportedConfiguration{URL: c.URL(), Commands: c.Commands()}
+	if x.Commands == nil {
+		x.Commands = []string{}
+	}
+	return x
+}
+
+func text(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func moment(ms int64) *string {
+	if ms == 0 {
+		return nil
+	}
+	s := utc(ms)
+	return &s
+}

@@ -1,0 +1,297 @@
+package handlers
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+
+	"callboard/auth"
+	"callboard/store"
+)
+
+// Limits of what a request may bring.
+const (
+	maxBody   = 1 << 20
+	maxFields = 1000
+)
+
+// Keys of what middleware leaves in a request's context.
+const (
+	idKey      = "id"
+	sessionKey = "session"
+	csrfKey    = "csrf"
+)
+
+// guards check a request in the decided order: session, role, cross-origin, form token.
+func (s *server) guards(need auth.Need) []echo.MiddlewareFunc {
+	list := []echo.MiddlewareFunc{s.loadSession, s.requireRole(need), s.crossOrigin(), s.formToken()}
+	return list
+}
+
+// identify gives a request an id of our own for the log and the error pages.
+func (s *server) identify(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		id := rand.Text()[:12]
+		c.Set(idKey, id)
+		c.Response().Header().Set(echo.HeaderXRequestID, id)
+		return next(c)
+	}
+}
+
+func (s *server) recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			if v := recover(); v != nil {
+				if v == http.ErrAbortHandler { //nolint:errorlint // the value itself is the protocol
+					panic(v)
+				}
+				s.Log.Error("panic", "id", c.Get(idKey), "value", fmt.Sprint(v), "stack", string(debug.Stack()))
+				err = errPanic
+			}
+		}()
+		return next(c)
+	}
+}
+
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " +
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+func (s *server) secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
+		h.Set("Cache-Control", "no-store") // static files set their own
+		if s.secure() {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		return next(c)
+	}
+}
+
+func (s *server) secure() bool { return s.PublicURL != nil && s.PublicURL.Scheme == "https" }
+
+// logRequest writes one line per request, without its query, which can hold what people searched for.
+func (s *server) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		start := time.Now()
+		err := next(c)
+		if err != nil {
+			c.Error(err)
+		}
+		if strings.HasPrefix(c.Request().URL.Path, "/static/") || strings.HasSuffix(c.Path(), "z") {
+			return nil
+		}
+		s.Log.Info("request", "id", c.Get(idKey), "method", c.Request().Method, "path", c.Request().URL.Path,
+			"status", c.Response().Status, "ms", time.Since(start).Milliseconds(), "user", userName(c), "address", c.RealIP())
+		return nil
+	}
+}
+
+func (s *server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		if r.Body == nil || r.Method == http.MethodGet || r.Method == http.MethodHead {
+			return next(c)
+		}
+		if r.ContentLength > maxBody {
+			return errTooLarge
+		}
+		r.Body = http.MaxBytesReader(c.Response(), r.Body, maxBody)
+		if err := r.ParseForm(); err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest).SetInternal(err)
+		}
+		n := 0
+		for _, values := range r.PostForm {
+			n += len(values)
+		}
+		if n > maxFields {
+			return errTooLarge
+		}
+		return next(c)
+	}
+}
+
+func gzipPages() echo.MiddlewareFunc {
+	return middleware.GzipWithConfig(middleware.GzipConfig{Level: 5, MinLength: 1024, Skipper: func(c echo.Context) bool {
+		return strings.HasPrefix(c.Request().URL.Path, "/static/") // has its own
+	}})
+}
+
+// loadSession finds out who asks. A session that cannot be looked up is an error, not a stranger.
+func (s *server) loadSession(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		id := s.Cookies.Session(c.Request())
+		if id == "" {
+			return next(c)
+		}
+		ctx := c.Request().Context()
+		session, err := s.Store.Session(ctx, id, s.Sessions)
+		if err == store.ErrNotFound { //nolint:errorlint // returned bare
+			return next(c)
+		}
+		if err != nil {
+			return err
+		}
+		c.Set(sessionKey, &session)
+		if !session.Fresh {
+			if err := s.Store.TouchSession(ctx, id); err != nil {
+				s.Log.Error("the last use of a session could not be written", "err", err)
+			}
+		}
+		return next(c)
+	}
+}
+
+func (s *server) requireRole(need auth.Need) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			session := sessionOf(c)
+			role := ""
+			if session != nil {
+				role = session.User.Role
+			}
+			if need.Allows(role) {
+				return next(c)
+			}
+			if session == nil {
+				return errSignIn
+			}
+			return &needError{need: need}
+		}
+	}
+}
+
+// crossOrigin refuses posts that a browser says come from elsewhere.
+func (s *server) crossOrigin() echo.MiddlewareFunc {
+	protection := http.NewCrossOriginProtection()
+	if s.PublicURL != nil {
+		// A proxy may change the Host header; the origin that the owner named is ours.
+		if err := protection.AddTrustedOrigin(s.PublicURL.Scheme + "://" + s.PublicURL.Host); err != nil {
+			s.Log.Error("the public address cannot be trusted as an origin", "err", err)
+		}
+	}
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if err := protection.Check(c.Request()); err != nil {
+				return errCrossOrigin
+			}
+			return next(c)
+		}
+	}
+}
+
+const csrfField = "_csrf"
+
+// formToken asks every post for the token of its form. Echo would do without when a browser says where a post comes
+// from; here both checks have to pass, so the header is taken away after the first.
+func (s *server) formToken() echo.MiddlewareFunc {
+	check := middleware.CSRFWithConfig(middleware.CSRFConfig{
+		TokenLookup: "form:" + csrfField + ",header:X-CSRF-Token", ContextKey: csrfKey, CookieName: s.csrfCookie(), CookiePath: "/",
+		CookieMaxAge: int((30 * 24 * time.Hour).Seconds()), CookieHTTPOnly: true, CookieSecure: s.secure(), CookieSameSite: http.SameSiteLaxMode,
+		ErrorHandler: func(error, echo.Context) error { return errFormToken },
+	})
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			c.Request().Header.Del(echo.HeaderSecFetchSite)
+			return check(next)(c)
+		}
+	}
+}
+
+func (s *server) csrfCookie() string {
+	if s.secure() {
+		return "__Host-callboard_form"
+	}
+	return "callboard_form"
+}
+
+// renewFormToken gives the browser another token, so that one from before signing in or out is worth nothing.
+func (s *server) renewFormToken(c echo.Context) {
+	h := c.Response().Header()
+	kept := h.Values(echo.HeaderSetCookie)
+	h.Del(echo.HeaderSetCookie)
+	for _, line := range kept {
+		if !strings.HasPrefix(line, s.csrfCookie()+"=") {
+			h.Add(echo.HeaderSetCookie, line)
+		}
+	}
+	c.SetCookie(&http.Cookie{Name: s.csrfCookie(), Value: rand.Text(), Path: "/", MaxAge: int((30 * 24 * time.Hour).Seconds()),
+		HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteLaxMode})
+}
+
+// clientAddress is the peer, or what a trusted proxy says. No other forwarding header is believed.
+func (s *server) clientAddress(r *http.Request) string {
+	peer, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	if !s.trusted(peer) {
+		return peer
+	}
+	// The last address that no proxy of ours added is the client; what stands before it is the client's own claim.
+	hops := strings.Split(strings.Join(r.Header.Values(echo.HeaderXForwardedFor), ","), ",")
+	for i := len(hops) - 1; i >= 0; i-- {
+		hop := strings.TrimSpace(hops[i])
+		if _, err := netip.ParseAddr(hop); err != nil {
+			break
+		}
+		if !s.trusted(hop) {
+			return hop
+		}
+	}
+	return peer
+}
+
+func (s *server) trusted(address string) bool {
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return false
+	}
+	for _, p := range s.TrustedProxies {
+		if p.Contains(a.Unmap()) {
+			return true
+		}
+	}
+	return false
+}
+
+func sessionOf(c echo.Context) *store.Session {
+	v, _ := c.Get(sessionKey).(*store.Session)
+	return v
+}
+
+func userName(c echo.Context) string {
+	if v := sessionOf(c); v != nil {
+		return v.User.Name
+	}
+	return ""
+}
+
+// actor is the person of a request, as the store records it.
+func actor(c echo.Context) store.Actor {
+	a := store.Actor{Kind: store.PersonActor, Address: c.RealIP()}
+	if v := sessionOf(c); v != nil {
+		a.UserID, a.Name, a.Role = v.User.ID, v.User.Name, v.User.Role
+	}
+	return a
+}
+
+// may tells whether the person of a request meets a need.
+func may(c echo.Context, need auth.Need) bool {
+	v := sessionOf(c)
+	return v != nil && need.Allows(v.User.Role)
+}

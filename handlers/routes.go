@@ -1,0 +1,60 @@
+package handlers
+
+import (
+	"errors"
+
+	"github.com/labstack/echo/v4"
+
+	"callboard/auth"
+	"callboard/static"
+)
+
+// routes lists every route, page by page. Who may use one stands in auth.Routes.
+func (s *server) routes(e *echo.Echo) error {
+	var missing []error
+	r := func(method, path string, h echo.HandlerFunc) {
+		need, err := auth.Of(method, path)
+		if err != nil {
+			missing = append(missing, err)
+			return
+		}
+		e.Add(method, path, h, s.guards(need)...)
+	}
+	e.Use(s.identify, s.recoverPanics, s.secureHeaders, s.logRequest, s.limitBody, gzipPages())
+
+	r("GET", "/healthz", s.showHealth)
+	r("GET", "/readyz", s.showReadiness)
+	r("GET", "/static/*", echo.WrapHandler(static.Handler()))
+	r("GET", "/favicon.ico", showFavicon)
+
+	r("GET", "/setup", s.showSetup)
+	r("POST", "/setup", s.saveSetup)
+	r("GET", "/sign-in", s.showSignIn)
+	r("POST", "/sign-in", s.signIn)
+	r("POST", "/sign-out", s.signOut)
+
+	r("GET", "/", showStart)
+	r("GET", "/apps", s.showApps)
+	r("GET", "/apps/new", s.showNewApp)
+	r("POST", "/apps/new", s.addApp)
+	r("GET", "/apps/:sdkappid", s.showApp)
+	r("POST", "/apps/:sdkappid", s.checkApp)
+	r("GET", "/apps/:sdkappid/settings", s.showSettings)
+	r("POST", "/apps/:sdkappid/settings", s.saveSettings)
+
+	r("GET", "/apps/:sdkappid/callback", s.showCallback)
+	r("POST", "/apps/:sdkappid/callback/review", s.postCallback)
+	r("GET", "/apps/:sdkappid/callback/review/:plan", s.showPlan)
+	r("POST", "/apps/:sdkappid/callback/apply", s.applyPlan)
+
+	r("GET", "/changes/:number", s.showChange)
+	r("POST", "/changes/:number", s.actOnChange)
+	r("GET", "/history", s.showHistory)
+	r("GET", "/history.jsonl", s.exportHistory)
+
+	r("GET", "/events", s.showEvents)
+	r("GET", "/errors/:code", s.showErrorCode)
+	r("GET", "/account", s.showAccount)
+	r("POST", "/account", s.saveAccount)
+	return errors.Join(missing...)
+}

@@ -1,0 +1,101 @@
+package handlers
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"callboard/i18n"
+	"callboard/views"
+)
+
+// clock shows times to one person: in their zone, which is named, with the exact UTC time behind.
+type clock struct {
+	p    *i18n.Printer
+	zone *time.Location
+	now  time.Time
+}
+
+func (s *server) clockOf(c echo.Context, p *i18n.Printer) clock {
+	zone := s.Zone
+	if v := sessionOf(c); v != nil && v.User.TimeZone != "" {
+		if z, err := time.LoadLocation(v.User.TimeZone); err == nil {
+			zone = z
+		}
+	}
+	return clock{p: p, zone: zone, now: s.Clock().In(zone)}
+}
+
+func (k clock) at(ms int64) time.Time { return time.UnixMilli(ms).In(k.zone) }
+
+// zoneName is UTC, or the offset such as UTC+8.
+func (k clock) zoneName() string {
+	_, offset := k.now.Zone()
+	if offset == 0 {
+		return "UTC"
+	}
+	sign, rest := "+", offset
+	if offset < 0 {
+		sign, rest = "−", -offset
+	}
+	if m := rest % 3600 / 60; m != 0 {
+		return fmt.Sprintf("UTC%s%d:%02d", sign, rest/3600, m)
+	}
+	return fmt.Sprintf("UTC%s%d", sign, rest/3600)
+}
+
+func utc(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// time shows the clock time, with the date when it is not today's.
+func (k clock) time(ms int64) views.Time {
+	t := k.at(ms)
+	text := k.p.Clock(t)
+	if !sameDay(t, k.now) {
+		text = k.p.Stamp(t)
+	}
+	return views.Time{Text: text, ISO: utc(ms), Title: utc(ms)}
+}
+
+func (k clock) clockTime(ms int64) views.Time {
+	return views.Time{Text: k.p.Clock(k.at(ms)), ISO: utc(ms), Title: utc(ms)}
+}
+
+// stamp is the date and time with the zone.
+func (k clock) stamp(ms int64) string { return k.p.Stamp(k.at(ms)) + " (" + k.zoneName() + ")" }
+
+// short is the clock time with the zone, and the date when it is not today's.
+func (k clock) short(ms int64) string { return k.time(ms).Text + " (" + k.zoneName() + ")" }
+
+// ago is the age in words.
+func (k clock) ago(ms int64) string {
+	d := k.now.Sub(time.UnixMilli(ms))
+	switch {
+	case d < 5*time.Second:
+		return k.p.T("ago.now")
+	case d < time.Minute:
+		return k.p.N("ago.seconds", int(d/time.Second))
+	case d < time.Hour:
+		return k.p.N("ago.minutes", int(d/time.Minute))
+	case d < 24*time.Hour:
+		return k.p.N("ago.hours", int(d/time.Hour))
+	}
+	return k.p.N("ago.days", int(d/(24*time.Hour)))
+}
+
+// day is the title of a day's rows.
+func (k clock) day(ms int64) string {
+	t := k.at(ms)
+	if sameDay(t, k.now) {
+		return k.p.T("history.today", "Day", k.p.Day(t))
+	}
+	return k.p.Day(t)
+}
+
+func sameDay(a, b time.Time) bool {
+	x, y := a.Year()*1000+a.YearDay(), b.Year()*1000+b.YearDay()
+	return x == y
+}
+
+func itoa64(n int64) string { return strconv.FormatInt(n, 10) }

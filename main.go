@@ -1,0 +1,164 @@
+// Callboard is a self-hosted web console for the callback configuration of Tencent RTC Live apps.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+	_ "time/tzdata" // zones work in an image without any files
+)
+
+// version is set when a release is built.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the whole program: it reads options, does what they say and returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	command, o, err := parse(args, stdout)
+	if errors.Is(err, errHelp) {
+		return 0
+	}
+	if err == nil {
+		err = carryOut(ctx, command, o, stdout, stderr)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "callboard: "+err.Error()) //nolint:errcheck // nowhere left to say it
+		return 1
+	}
+	return 0
+}
+
+func carryOut(ctx context.Context, command string, o options, stdout, stderr io.Writer) error {
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: o.level()}))
+	switch command {
+	case "demo":
+		return runDemo(ctx, o.Demo, log, stdout)
+	case "sandbox":
+		return runSandbox(ctx, o.Sandbox, log, stdout)
+	case "version":
+		_, err := fmt.Fprintln(stdout, "callboard", versionText())
+		return err
+	case "health":
+		return checkHealth(ctx, o.Health)
+	}
+	return runServe(ctx, o.Serve, log, stdout)
+}
+
+// versionText is the version with the commit it was built from, as far as known.
+func versionText() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return version
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return version + " (" + s.Value[:12] + ")"
+		}
+	}
+	return version
+}
+
+// checkHealth asks a running console, for container health checks.
+func checkHealth(ctx context.Context, o healthOptions) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	host, port, err := net.SplitHostPort(o.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen %q is not an address such as 127.0.0.1:8080", o.Listen)
+	}
+	if host == "" || host == "0.0.0.0" || host == "::" {
+		host = "127.0.0.1"
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return errors.New("the console does not answer")
+	}
+	defer answer.Body.Close() //nolint:errcheck // only its status counts
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("the console answers, but is not ready (HTTP %d)", answer.StatusCode)
+	}
+	return nil
+}
+
+// web is a listening HTTP server.
+type web struct {
+	server   *http.Server
+	listener net.Listener
+	url      string
+}
+
+// listen takes the address; a port in use is an error at once.
+func listen(ctx context.Context, address string) (*web, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("the address %s is in use; choose another with --listen", address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listening on %s: %w", address, err)
+	}
+	return &web{listener: l, url: "http://" + reachable(l.Addr().String())}, nil
+}
+
+// reachable is an address that a browser on this machine can open.
+func reachable(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// Limits of connections, so that slow ones cannot pile up.
+const (
+	headerTime = 5 * time.Second
+	bodyTime   = 15 * time.Second
+	idleTime   = 2 * time.Minute
+	maxHeader  = 64 << 10
+	stopTime   = 15 * time.Second
+)
+
+// serve answers until ctx ends, then lets the requests under way finish.
+func (w *web) serve(ctx context.Context, h http.Handler, log *slog.Logger) error {
+	w.server = &http.Server{Handler: h, ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	failed := make(chan error, 1)
+	go func() { failed <- w.server.Serve(w.listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serving: %w", err)
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	if err := w.server.Shutdown(stop); err != nil {
+		log.Error("some requests were cut off", "err", err)
+		_ = w.server.Close()
+	}
+	<-failed
+	return nil
+}
+
+// lines joins what is printed for people.
+func lines(list ...string) string { return strings.Join(list, "\n") + "\n" }

@@ -1,0 +1,242 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// App is one Tencent application and what the console knows of it. The secret key is not part of it; see AppSecret.
+type App struct {
+	SDKAppID    int64
+	Name        string
+	Region      string
+	Identifier  string
+	Environment string
+	Version     int64 // counts edits; an edit names the version that it was made on
+	SecretSetAt int64
+	CreatedAt   int64
+	ArchivedAt  int64 // 0: not archived
+
+	Record        string // digest of our record, "" while there is none
+	RecordNumber  int64  // the entry that made it, 0 for the first reading
+	RecordMadeAt  int64
+	RecordVersion int64 // counts the records of this app, so that a reading can tell whether ours moved under it
+
+	ReadingID   int64 // the current interval, 0 while never read
+	ReadAt      int64 // the last successful read
+	Drift       int64 // the open drift entry, 0 for none
+	FailedAt    int64 // the last read when it failed, 0 when it did not
+	FailedCode  *int64
+	FailedFault string
+
+	LastNumber int64 // the newest entry, 0 for none
+}
+
+// Environments of apps.
+const (
+	Production = "production"
+	Staging    = "staging"
+	Test       = "test"
+)
+
+// AppSettings are what an administrator enters; Secret "" keeps the stored one when editing.
+type AppSettings struct {
+	SDKAppID    int64
+	Name        string
+	Region      string
+	Identifier  string
+	Environment string
+	Secret      string
+}
+
+// ErrRegionLocked says that the region of an app, or its archiving, waits for an open change.
+var ErrRegionLocked = errors.New("locked while a change is open")
+
+// AddApp adds an app; ErrDuplicate when its SDKAppID is known already.
+func (s *Store) AddApp(ctx context.Context, a Actor, n AppSettings) error {
+	sealed, err := s.seal(secretPlace(n.SDKAppID), []byte(n.Secret))
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, func(t *tx) error {
+		_, err := t.exec(`INSERT INTO apps (sdkappid, name, region, identifier, environment, secret, secret_set_at, version, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $7)`, n.SDKAppID, n.Name, n.Region, n.Identifier, n.Environment, sealed, t.now)
+		if s.dialect.isUnique(err) {
+			return ErrDuplicate
+		}
+		if err != nil {
+			return err
+		}
+		return t.audit(a, "app.added", appTarget(n.SDKAppID), settingsDetail(n))
+	})
+}
+
+// UpdateApp edits an app. ErrMoved: somebody saved another version meanwhile. ErrRegionLocked: a change is open.
+func (s *Store) UpdateApp(ctx context.Context, a Actor, version int64, n AppSettings) error {
+	return s.write(ctx, func(t *tx) error {
+		var old, region string
+		err := t.row(`UPDATE apps SET version = version + 1 WHERE sdkappid = $1 AND version = $2 RETURNING name, region`, n.SDKAppID, version).Scan(&old, &region)
+		if errors.Is(err, sql.ErrNoRows) {
+			return ErrMoved
+		}
+		if err != nil {
+			return err
+		}
+		if n.Region != region {
+			if err := t.noOpenChange(n.SDKAppID); err != nil {
+				return err
+			}
+		}
+		if err := t.one(`UPDATE apps SET name = $1, region = $2, identifier = $3, environment = $4 WHERE sdkappid = $5`,
+			n.Name, n.Region, n.Identifier, n.Environment, n.SDKAppID); err != nil {
+			return err
+		}
+		if err := t.replaceSecret(n); err != nil {
+			return err
+		}
+		return t.audit(a, "app.edited", appTarget(n.SDKAppID), settingsDetail(n))
+	})
+}
+
+func (t *tx) replaceSecret(n AppSettings) error {
+	if n.Secret == "" {
+		return nil
+	}
+	sealed, err := t.s.seal(secretPlace(n.SDKAppID), []byte(n.Secret))
+	if err != nil {
+		return err
+	}
+	return t.one(`UPDATE apps SET secret = $1, secret_set_at = $2 WHERE sdkappid = $3`, sealed, t.now, n.SDKAppID)
+}
+
+// ArchiveApp puts an app away, or takes it back with archived false. ErrRegionLocked while a change is open.
+func (s *Store) ArchiveApp(ctx context.Context, a Actor, sdkappid int64, archived bool) error {
+	act, at := "app.taken_back", sql.NullInt64{}
+	return s.write(ctx, func(t *tx) error {
+		if archived {
+			act, at = "app.archived", sql.NullInt64{Int64: t.now, Valid: true}
+		}
+		if err := t.one(`UPDATE apps SET archived_at = $1, version = version + 1 WHERE sdkappid = $2`, at, sdkappid); err != nil {
+			return ErrNotFound
+		}
+		if err := t.noOpenChange(sdkappid); err != nil {
+			return err
+		}
+		return t.audit(a, act, appTarget(sdkappid), nil)
+	})
+}
+
+func (t *tx) noOpenChange(sdkappid int64) error {
+	number, err := t.openChange(sdkappid)
+	if err == nil && number != 0 {
+		return ErrRegionLocked
+	}
+	return err
+}
+
+// openChange returns the number of the app's open change, 0 for none.
+func (t *tx) openChange(sdkappid int64) (int64, error) {
+	var number int64
+	err := t.row(`SELECT number FROM changes WHERE sdkappid = $1 AND settled IS NULL AND outcome IN ('pending', 'unknown')`, sdkappid).Scan(&number)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return number, err
+}
+
+// AppSecret decrypts an app's secret key, for signing alone.
+func (s *Store) AppSecret(ctx context.Context, sdkappid int64) (string, error) {
+	var sealed []byte
+	if _, err := found(sealed, s.row(ctx, `SELECT secret FROM apps WHERE sdkappid = $1`, sdkappid).Scan(&sealed)); err != nil {
+		return "", err
+	}
+	secret, err := s.unseal(secretPlace(sdkappid), sealed)
+	return string(secret), err
+}
+
+// App returns one app, archived ones too.
+func (s *Store) App(ctx context.Context, sdkappid int64) (App, error) {
+	return found(scanApp(s.row(ctx, `SELECT `+appColumns+` FROM apps WHERE apps.sdkappid = $1`, sdkappid)))
+}
+
+// AppRow is an app as lists show it.
+type AppRow struct {
+	App
+	Current     *Configuration // the current reading, nil while never read
+	LastWho     string
+	LastActor   string
+	LastAt      int64
+	Open        int64 // the open change, 0 for none
+	OpenOutcome string
+}
+
+// Apps lists apps that are not archived, or only archived ones, by name.
+func (s *Store) Apps(ctx context.Context, archived bool) ([]AppRow, error) {
+	return all(ctx, s, scanAppRow, `SELECT `+appColumns+`, COALESCE(c.body, ''), COALESCE(l.who, ''), COALESCE(l.actor, ''), COALESCE(l.started_at, 0),
+			COALESCE(o.number, 0), COALESCE(o.outcome, '')
+		FROM apps
+		LEFT JOIN readings r ON r.id = apps.reading_id
+		LEFT JOIN configurations c ON c.digest = r.digest
+		LEFT JOIN changes l ON l.number = apps.last_number
+		LEFT JOIN changes o ON o.sdkappid = apps.sdkappid AND o.settled IS NULL AND o.outcome IN ('pending', 'unknown')
+		WHERE CASE WHEN apps.archived_at IS NULL THEN 0 ELSE 1 END = CAST($1 AS BIGINT)
+		ORDER BY lower(apps.name), apps.sdkappid`, flag(archived))
+}
+
+// Attention counts what the header of every page shows.
+type Attention struct{ Unknown, Drifted int }
+
+// Attention counts open unknown changes and drifted apps.
+func (s *Store) Attention(ctx context.Context) (Attention, error) {
+	var n Attention
+	err := s.row(ctx, `SELECT
+		(SELECT COUNT(*) FROM changes WHERE settled IS NULL AND outcome = 'unknown'),
+		(SELECT COUNT(*) FROM apps WHERE drifted <> 0 AND archived_at IS NULL)`).Scan(&n.Unknown, &n.Drifted)
+	return n, unavailable(err)
+}
+
+const appColumns = `apps.sdkappid, apps.name, apps.region, apps.identifier, apps.environment, apps.version, apps.secret_set_at, apps.created_at,
+	COALESCE(apps.archived_at, 0), COALESCE(apps.record_digest, ''), COALESCE(apps.record_number, 0), COALESCE(apps.record_made_at, 0), apps.record_version,
+	COALESCE(apps.reading_id, 0), COALESCE(apps.read_at, 0), apps.drifted, COALESCE(apps.failed_at, 0), apps.failed_code, apps.failed_fault, COALESCE(apps.last_number, 0)`
+
+func (a *App) fields() []any {
+	return []any{&a.SDKAppID, &a.Name, &a.Region, &a.Identifier, &a.Environment, &a.Version, &a.SecretSetAt, &a.CreatedAt,
+		&a.ArchivedAt, &a.Record, &a.RecordNumber, &a.RecordMadeAt, &a.RecordVersion,
+		&a.ReadingID, &a.ReadAt, &a.Drift, &a.FailedAt, &a.FailedCode, &a.FailedFault, &a.LastNumber}
+}
+
+func scanApp(r scanner) (App, error) {
+	var a App
+	err := r.Scan(a.fields()...)
+	return a, err
+}
+
+func scanAppRow(r scanner) (AppRow, error) {
+	var a AppRow
+	var body string
+	err := r.Scan(append(a.fields(), &body, &a.LastWho, &a.LastActor, &a.LastAt, &a.Open, &a.OpenOutcome)...)
+	if err != nil || body == "" {
+		return a, err
+	}
+	c, err := parseConfiguration(body)
+	a.Current = &c
+	return a, err
+}
+
+func secretPlace(sdkappid int64) string { return fmt.Sprintf("apps/%d/secret", sdkappid) }
+
+func appTarget(sdkappid int64) string { return fmt.Sprintf("app %d", sdkappid) }
+
+// settingsDetail is what the audit keeps of an edit: everything but the secret.
+func settingsDetail(n AppSettings) map[string]any {
+	return map[string]any{"name": n.Name, "region": n.Region, "identifier": n.Identifier, "environment": n.Environment, "secret_replaced": n.Secret != ""}
+}
+
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}

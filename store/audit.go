@@ -1,0 +1,150 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+)
+
+// Roles of people, from least to most.
+const (
+	Support  = "support"
+	Operator = "operator"
+	Admin    = "admin"
+)
+
+// Kinds of actors.
+const (
+	PersonActor  = "person"
+	ConsoleActor = "console"
+)
+
+// Actor is who acts: a person with role and address, or the console itself.
+type Actor struct {
+	Kind    string
+	UserID  int64
+	Name    string
+	Role    string
+	Address string
+}
+
+// Console is the actor of what happens without a person.
+var Console = Actor{Kind: ConsoleActor}
+
+// Housekeeping names the writing methods that record nobody's act and therefore write no audit row. Every other
+// writing method takes an Actor; a test compares.
+var Housekeeping = []string{
+	"Ping", "TouchSession", "DropExpiredSessions", "CookieKeys", "ReadingFailed", "ClaimDue", "Claim", "Postpone", "KeepConfiguration",
+}
+
+// audit writes the row of one act as the last part of its transaction. The head row gives number and previous MAC and
+// keeps other writers out until the commit, so the chain has no gaps.
+func (t *tx) audit(a Actor, act, target string, detail any) error {
+	text, err := json.Marshal(detail)
+	if err != nil {
+		return fmt.Errorf("writing the audit detail: %w", err)
+	}
+	var number int64
+	var previous []byte
+	err = t.row(`UPDATE audit_head SET number = number + 1 WHERE id = 1 RETURNING number, mac`).Scan(&number, &previous)
+	if err != nil {
+		return err
+	}
+	row := AuditEntry{Number: number, At: t.now, Actor: a, Act: act, Target: target, Detail: string(text)}
+	sum, err := t.s.auditMAC(row, previous)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO audit (number, at, actor, user_id, who, role, address, act, target, detail, mac)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		row.Number, row.At, a.Kind, userID(a), Text(a.Name, 200), a.Role, a.Address, act, target, row.Detail, sum)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`UPDATE audit_head SET mac = $1 WHERE id = 1`, sum)
+	return err
+}
+
+// AuditEntry is one row of the audit trail.
+type AuditEntry struct {
+	Number int64
+	At     int64
+	Actor  Actor
+	Act    string
+	Target string
+	Detail string
+	mac    []byte
+}
+
+// auditMAC covers every column of the row and the MAC of the row before it.
+func (s *Store) auditMAC(e AuditEntry, previous []byte) ([]byte, error) {
+	text, err := json.Marshal([]any{e.Number, e.At, e.Actor.Kind, e.Actor.UserID, Text(e.Actor.Name, 200), e.Actor.Role,
+		e.Actor.Address, e.Act, e.Target, e.Detail, hex.EncodeToString(previous)})
+	if err != nil {
+		return nil, err
+	}
+	sum, err := s.keys.mac.ComputeMAC(text)
+	if err != nil {
+		return nil, fmt.Errorf("chaining the audit row: %w", err)
+	}
+	return sum, nil
+}
+
+// CheckAudit walks the whole chain and returns the number of its rows, or the number of the first row that was
+// changed, removed or put in, with broken true.
+func (s *Store) CheckAudit(ctx context.Context) (number int64, broken bool, err error) {
+	rows, err := s.reader.QueryContext(ctx, `SELECT `+auditColumns+` FROM audit ORDER BY number`)
+	if err != nil {
+		return 0, false, unavailable(err)
+	}
+	defer rows.Close() //nolint:errcheck // Err below reports what matters
+	previous := []byte{}
+	for rows.Next() {
+		e, err := scanAudit(rows)
+		if err != nil {
+			return 0, false, unavailable(err)
+		}
+		sum, err := s.auditMAC(e, previous)
+		if err != nil {
+			return 0, false, err
+		}
+		if e.Number != number+1 || string(sum) != string(e.mac) {
+			return number + 1, true, nil
+		}
+		number, previous = e.Number, sum
+	}
+	if err := rows.Err(); err != nil {
+		return 0, false, unavailable(err)
+	}
+	var head int64
+	var last []byte
+	if err := s.row(ctx, `SELECT number, mac FROM audit_head`).Scan(&head, &last); err != nil {
+		return 0, false, unavailable(err)
+	}
+	if head != number || string(last) != string(previous) {
+		return number + 1, true, nil
+	}
+	return number, false, nil
+}
+
+// AuditTrail lists audit rows, newest first, below the number before (0: from the newest).
+func (s *Store) AuditTrail(ctx context.Context, before int64, limit int) ([]AuditEntry, error) {
+	return all(ctx, s, scanAudit, `SELECT `+auditColumns+` FROM audit
+		WHERE CAST($1 AS BIGINT) = 0 OR number < $1 ORDER BY number DESC LIMIT $2`, before, limit)
+}
+
+const auditColumns = `number, at, actor, user_id, who, role, address, act, target, detail, mac`
+
+func scanAudit(r scanner) (AuditEntry, error) {
+	var e AuditEntry
+	var user sql.NullInt64
+	err := r.Scan(&e.Number, &e.At, &e.Actor.Kind, &user, &e.Actor.Name, &e.Actor.Role, &e.Actor.Address, &e.Act, &e.Target, &e.Detail, &e.mac)
+	e.Actor.UserID = user.Int64
+	return e, err
+}
+
+func userID(a Actor) sql.NullInt64 {
+	return sql.NullInt64{Int64: a.UserID, Valid: a.UserID != 0}
+}

@@ -1,0 +1,569 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kinds of entries in the history.
+const (
+	KindChange   = "change"
+	KindDelete   = "delete"
+	KindToken    = "token"
+	KindDrift    = "drift"
+	KindAccepted = "accepted"
+	KindTest     = "test"
+)
+
+// Outcomes, and ways in which an unknown one was settled.
+const (
+	Pending    = "pending"
+	Applied    = "applied"
+	Refused    = "refused"
+	Unknown    = "unknown"
+	NotSent    = "not_sent"
+	NotApplied = "not_applied"
+	Overtaken  = "overtaken"
+)
+
+// Causes: why an outcome is what it is, where Tencent's answer does not say it. Others are faults of the call.
+const (
+	CauseStale    = "stale"     // a newer change ended meanwhile, or the region is another
+	CauseMoved    = "moved"     // the cloud is no longer what the plan was opened on
+	CauseUnread   = "unread"    // the read just before writing failed
+	CauseLate     = "late"      // the time in which sending is allowed had passed
+	CauseLeftOver = "left_over" // the process ended between intent and outcome
+	CauseByHand   = "by_hand"   // a person closed it
+)
+
+// Change is one entry of the history.
+type Change struct {
+	Number       int64
+	Kind         string
+	SDKAppID     int64
+	App          string
+	Environment  string
+	Region       string
+	Host         string
+	Call         string
+	Attempt      *int64
+	Plan         string
+	Origin       int64
+	Outcome      string // "" for kinds without outcome
+	Settled      string
+	Cause        string
+	Actor        Actor
+	Reason       string
+	Summary      string // what it does in short, in the form that package changes writes and reads
+	Previous     string // digests, "" for none
+	Wanted       string
+	Found        string // what the read just before writing, or the drift, found
+	StartedAt    int64
+	EndedAt      int64 // 0: not yet
+	SettledAt    int64
+	DurationMS   *int64
+	HTTPStatus   *int64 // nil: no answer
+	ActionStatus string
+	ErrorCode    *int64
+	ErrorInfo    string
+	RequestID    string
+	ClockAheadMS *int64
+	ReadBack     string // what the cloud held after an applied change, "" while not read
+	ReadBackAt   int64
+	Checks       int64 // read-backs that told nothing
+	CheckedAt    int64
+	CheckCode    *int64
+	CheckFault   string
+	NextCheckAt  int64 // by the database's clock, 0 for none
+	GraceUntil   int64 // by the database's clock
+}
+
+// Open tells whether the change still holds its app.
+func (c Change) Open() bool {
+	return c.Settled == "" && (c.Outcome == Pending || c.Outcome == Unknown)
+}
+
+// State is what pages show: settled, else outcome.
+func (c Change) State() string {
+	if c.Settled != "" {
+		return c.Settled
+	}
+	return c.Outcome
+}
+
+// OpenChangeError says that another change of the app is open.
+type OpenChangeError struct{ Number int64 }
+
+func (e *OpenChangeError) Error() string { return fmt.Sprintf("change %d is open", e.Number) }
+
+// errAttempt says that the drawn attempt id was used for this app before.
+var errAttempt = errors.New("the attempt id is taken")
+
+// IsAttemptTaken tells whether another attempt id has to be drawn.
+func IsAttemptTaken(err error) bool { return errors.Is(err, errAttempt) }
+
+// ErrArchived says that the app was put away.
+var ErrArchived = errors.New("the app is archived")
+
+// Intent is what is written before the first byte leaves.
+type Intent struct {
+	Plan    Plan
+	Host    string
+	Attempt uint32
+	Summary string
+	Lease   time.Duration
+}
+
+// OpenChange writes the intent of a plan and returns its change. A plan has one change: when it exists already, that one
+// is returned with made false. A stale plan gets a change that ended not_sent. Errors: *OpenChangeError, ErrArchived,
+// IsAttemptTaken.
+func (s *Store) OpenChange(ctx context.Context, a Actor, in Intent) (number int64, made bool, err error) {
+	err = s.write(ctx, func(t *tx) error {
+		app, err := scanApp(t.row(`UPDATE apps SET last_number = last_number WHERE apps.sdkappid = $1 RETURNING `+appColumns, in.Plan.SDKAppID))
+		if err != nil {
+			return err
+		}
+		if number, err = t.changeOfPlan(in.Plan.ID); err != nil || number != 0 {
+			return err
+		}
+		if err := t.mayOpen(app, in); err != nil {
+			return err
+		}
+		made = true
+		number, err = t.openChangeOf(a, app, in)
+		return err
+	})
+	return number, made, err
+}
+
+func (t *tx) mayOpen(app App, in Intent) error {
+	if app.ArchivedAt != 0 {
+		return ErrArchived
+	}
+	open, err := t.openChange(app.SDKAppID)
+	if err != nil {
+		return err
+	}
+	if open != 0 {
+		return &OpenChangeError{Number: open}
+	}
+	var taken int
+	if err := t.row(`SELECT COUNT(*) FROM changes WHERE sdkappid = $1 AND attempt = $2`, app.SDKAppID, int64(in.Attempt)).Scan(&taken); err != nil {
+		return err
+	}
+	if taken > 0 {
+		return errAttempt
+	}
+	return nil
+}
+
+func (t *tx) openChangeOf(a Actor, app App, in Intent) (int64, error) {
+	stale, err := t.stale(in.Plan)
+	if err != nil {
+		return 0, err
+	}
+	attempt := int64(in.Attempt)
+	p := in.Plan
+	c := Change{Kind: p.Kind, SDKAppID: p.SDKAppID, App: app.Name, Environment: app.Environment, Region: app.Region, Host: in.Host, Call: p.Call,
+		Attempt: &attempt, Plan: p.ID, Origin: p.Origin, Outcome: Pending, Actor: a, Reason: p.Reason, Summary: in.Summary,
+		Previous: p.Base, Wanted: p.Wanted, StartedAt: t.now}
+	if stale {
+		c.Outcome, c.Cause, c.EndedAt = NotSent, CauseStale, t.now
+	}
+	number, err := t.insertChange(c)
+	if err != nil {
+		return 0, err
+	}
+	if err := t.addSteps(number, intentSteps(p, t.now, stale)); err != nil {
+		return 0, err
+	}
+	if !stale {
+		lease := in.Lease.Milliseconds()
+		if err := t.one(`UPDATE changes SET lease_until = {now} + CAST($1 AS BIGINT), next_check_at = {now} + CAST($1 AS BIGINT) WHERE number = $2`, lease, number); err != nil {
+			return 0, err
+		}
+	}
+	return number, t.audit(a, "change.opened", changeTarget(number), map[string]any{"plan": p.ID, "outcome": c.Outcome})
+}
+
+// Steps of a change's timeline.
+const (
+	StepOpened   = "form_opened"
+	StepPlanned  = "plan_made"
+	StepIntent   = "intent"
+	StepRead     = "read"       // the read just before writing, unchanged
+	StepMoved    = "moved"      // it found something else
+	StepUnread   = "unread"     // it failed
+	StepSent     = "sent"       // the request left
+	StepAnswered = "answered"   // an answer came
+	StepNoAnswer = "no_answer"  // none came, or none that can be understood
+	StepStale    = "stale"      // not sent: the plan was overtaken
+	StepNotSent  = "not_sent"   // not sent for another cause
+	StepLeftOver = "left_over"  // found without an outcome
+	StepSettled  = "settled"    // settled by reading back, by a late answer or by hand
+	StepLate     = "late_reply" // the writer came back after it was settled
+)
+
+// Step is one line of a timeline.
+type Step struct {
+	At     int64
+	Name   string
+	Code   *int64
+	Detail string
+}
+
+func intentSteps(p Plan, now int64, stale bool) []Step {
+	var steps []Step
+	if p.OpenedAt != 0 {
+		steps = append(steps, Step{At: p.OpenedAt, Name: StepOpened})
+	}
+	steps = append(steps, Step{At: p.MadeAt, Name: StepPlanned}, Step{At: now, Name: StepIntent})
+	if stale {
+		steps = append(steps, Step{At: now, Name: StepStale})
+	}
+	return steps
+}
+
+func (t *tx) addSteps(number int64, steps []Step) error {
+	var last int64
+	if err := t.row(`SELECT COALESCE(MAX(seq), 0) FROM change_steps WHERE number = $1`, number).Scan(&last); err != nil {
+		return err
+	}
+	for i, st := range steps {
+		at := st.At
+		if at == 0 {
+			at = t.now
+		}
+		_, err := t.exec(`INSERT INTO change_steps (number, seq, at, step, code, detail) VALUES ($1, $2, $3, $4, $5, $6)`,
+			number, last+int64(i)+1, at, st.Name, st.Code, Text(st.Detail, 500))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insertChange writes an entry as it stands and makes it the app's newest.
+func (t *tx) insertChange(c Change) (int64, error) {
+	var number int64
+	err := t.row(`INSERT INTO changes (kind, sdkappid, app, environment, region, host, call, attempt, plan, origin, outcome, cause,
+			actor, user_id, who, who_key, role, address, reason, summary, previous, wanted, found, started_at, ended_at, duration_ms, action_status, error_code, request_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULLIF($9, ''), NULLIF(CAST($10 AS BIGINT), 0), NULLIF($11, ''), $12, $13, $14, $15, $16, $17, $18, $19, $20,
+			NULLIF($21, ''), NULLIF($22, ''), NULLIF($23, ''), $24, NULLIF(CAST($25 AS BIGINT), 0), $26, $27, $28, $29)
+		RETURNING number`,
+		c.Kind, c.SDKAppID, c.App, c.Environment, c.Region, c.Host, c.Call, c.Attempt, c.Plan, c.Origin, c.Outcome, c.Cause,
+		c.Actor.Kind, userID(c.Actor), c.Actor.Name, Key(c.Actor.Name), c.Actor.Role, c.Actor.Address, c.Reason, c.Summary,
+		c.Previous, c.Wanted, c.Found, c.StartedAt, c.EndedAt, c.DurationMS, c.ActionStatus, c.ErrorCode, c.RequestID).Scan(&number)
+	if err != nil {
+		return 0, err
+	}
+	return number, t.one(`UPDATE apps SET last_number = $1 WHERE sdkappid = $2`, number, c.SDKAppID)
+}
+
+// MaySend tells whether a pending change is still young enough for a call that takes at most deadline.
+func (s *Store) MaySend(ctx context.Context, number int64, deadline time.Duration) (bool, error) {
+	var n int
+	err := s.row(ctx, `SELECT COUNT(*) FROM changes WHERE number = $1 AND outcome = 'pending' AND lease_until - CAST($2 AS BIGINT) >= {now}`,
+		number, deadline.Milliseconds()).Scan(&n)
+	return n == 1, unavailable(err)
+}
+
+// Reply is what one call at Tencent left behind.
+type Reply struct {
+	Call         string
+	DurationMS   int64
+	HTTPStatus   *int64
+	ActionStatus string
+	ErrorCode    *int64
+	ErrorInfo    string
+	RequestID    string
+	ClockAheadMS *int64
+	Request      []byte
+	Answer       []byte
+	AnswerSize   int64
+	AnswerCut    bool
+}
+
+// Ending is how a change ended at first.
+type Ending struct {
+	Outcome string // Applied, Refused, Unknown or NotSent
+	Cause   string
+	Reply   *Reply // nil when no call was made
+	Found   *Configuration
+	Steps   []Step
+	Grace   time.Duration // how long an unknown call may still land
+}
+
+// CloseChange writes the outcome of a pending change. When the row was taken for left over meanwhile, the answer is kept
+// and, where it is definite, settles the change; when it was settled already, only the exchange and a step are added.
+// It may be repeated.
+func (s *Store) CloseChange(ctx context.Context, a Actor, number int64, e Ending) error {
+	return s.write(ctx, func(t *tx) error {
+		c, err := scanChange(t.row(`UPDATE changes SET outcome = outcome WHERE changes.number = $1 RETURNING `+changeColumns, number))
+		if err != nil {
+			return err
+		}
+		late := c.Outcome != Pending
+		if late && (c.Outcome != Unknown || c.Cause != CauseLeftOver) {
+			return nil // this ending was written before
+		}
+		if late {
+			// A commit whose answer was lost is repeated; the step tells that it was done.
+			var kept int
+			if err := t.row(`SELECT COUNT(*) FROM change_steps WHERE number = $1 AND step = $2`, number, StepLate).Scan(&kept); err != nil || kept > 0 {
+				return err
+			}
+		}
+		if err := t.keepReply(number, e); err != nil {
+			return err
+		}
+		if late {
+			return t.closeLate(a, c, e)
+		}
+		return t.close(a, c, e)
+	})
+}
+
+func (t *tx) close(a Actor, c Change, e Ending) error {
+	err := t.one(`UPDATE changes SET outcome = $1, cause = $2, ended_at = $3, grace_until = {now} + CAST($4 AS BIGINT), checks_since = {now}, lease_until = NULL,
+			next_check_at = CASE WHEN $1 IN ('unknown', 'applied') THEN {now} ELSE NULL END WHERE number = $5 AND outcome = 'pending'`,
+		e.Outcome, e.Cause, t.now, e.Grace.Milliseconds(), c.Number)
+	if err != nil {
+		return err
+	}
+	if e.Outcome == Applied {
+		if err := t.setRecord(c.SDKAppID, c.Wanted, c.Number); err != nil {
+			return err
+		}
+	}
+	if err := t.addSteps(c.Number, e.Steps); err != nil {
+		return err
+	}
+	return t.audit(a, "change.ended", changeTarget(c.Number), map[string]string{"outcome": e.Outcome, "cause": e.Cause})
+}
+
+// closeLate is for a writer that comes back after its row was taken for left over.
+func (t *tx) closeLate(a Actor, c Change, e Ending) error {
+	steps := e.Steps
+	settled := map[string]string{Applied: Applied, Refused: NotApplied, NotSent: NotApplied}[e.Outcome]
+	if err := t.addSteps(c.Number, append(steps, Step{Name: StepLate})); err != nil {
+		return err
+	}
+	if c.Settled != "" || settled == "" {
+		return t.audit(a, "change.late", changeTarget(c.Number), map[string]string{"outcome": e.Outcome})
+	}
+	return t.settle(a, c, Settlement{Settled: settled, Cause: c.Cause})
+}
+
+// keepReply stores what came back and the exchange, once per change.
+func (t *tx) keepReply(number int64, e Ending) error {
+	found := ""
+	if e.Found != nil {
+		digest, err := t.keepConfiguration(*e.Found)
+		if err != nil {
+			return err
+		}
+		found = digest
+	}
+	if _, err := t.exec(`UPDATE changes SET found = COALESCE(NULLIF($1, ''), found) WHERE number = $2`, found, number); err != nil {
+		return err
+	}
+	r := e.Reply
+	if r == nil {
+		return nil
+	}
+	_, err := t.exec(`UPDATE changes SET call = $1, duration_ms = $2, http_status = $3, action_status = $4, error_code = $5, error_info = $6, request_id = $7, clock_ahead_ms = $8 WHERE number = $9`,
+		r.Call, r.DurationMS, r.HTTPStatus, Text(r.ActionStatus, 64), r.ErrorCode, Text(r.ErrorInfo, 2048), Text(r.RequestID, 256), r.ClockAheadMS, number)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO exchanges (number, request, answer, answer_size, answer_cut) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (number) DO NOTHING`,
+		number, notNil(r.Request), notNil(r.Answer), r.AnswerSize, flag(r.AnswerCut))
+	return err
+}
+
+func notNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+// Settlement is how an unknown change was settled.
+type Settlement struct {
+	Settled string // Applied, NotApplied or Overtaken
+	Cause   string // "" by reading back, CauseByHand by a person, CauseLeftOver by a late answer
+	Reason  string
+	Found   *Configuration // what was read back
+}
+
+// Settle settles an unknown change; ErrMoved when it was settled already.
+func (s *Store) Settle(ctx context.Context, a Actor, number int64, how Settlement) error {
+	return s.write(ctx, func(t *tx) error {
+		c, err := found(scanChange(t.row(`UPDATE changes SET outcome = outcome WHERE changes.number = $1 AND outcome = 'unknown' AND settled IS NULL RETURNING `+changeColumns, number)))
+		if errors.Is(err, ErrNotFound) {
+			return ErrMoved
+		}
+		if err != nil {
+			return err
+		}
+		return t.settle(a, c, how)
+	})
+}
+
+func (t *tx) settle(a Actor, c Change, how Settlement) error {
+	back := ""
+	if how.Found != nil {
+		digest, err := t.keepConfiguration(*how.Found)
+		if err != nil {
+			return err
+		}
+		back = digest
+	}
+	// Without a reading the cloud is looked at once more, so that the page can say what is there now.
+	err := t.one(`UPDATE changes SET settled = $1, settled_at = $2, checks_since = {now}, next_check_at = CASE WHEN $3 = '' THEN {now} ELSE NULL END,
+			read_back = NULLIF($3, ''), read_back_at = CASE WHEN $3 = '' THEN NULL ELSE CAST($2 AS BIGINT) END
+		WHERE number = $4 AND settled IS NULL`, how.Settled, t.now, back, c.Number)
+	if err != nil {
+		return err
+	}
+	if how.Settled == Applied {
+		if err := t.setRecord(c.SDKAppID, c.Wanted, c.Number); err != nil {
+			return err
+		}
+	}
+	detail := how.Settled
+	if how.Cause == CauseByHand {
+		detail = CauseByHand
+	}
+	if err := t.addSteps(c.Number, []Step{{Name: StepSettled, Detail: detail}}); err != nil {
+		return err
+	}
+	return t.audit(a, "change.settled", changeTarget(c.Number), map[string]string{"settled": how.Settled, "cause": how.Cause, "reason": how.Reason})
+}
+
+// LeaseOver turns a pending change whose lease has passed into unknown. ErrMoved: it ended meanwhile, or is not due.
+func (s *Store) LeaseOver(ctx context.Context, a Actor, number int64, grace time.Duration) error {
+	return s.write(ctx, func(t *tx) error {
+		err := t.one(`UPDATE changes SET outcome = 'unknown', cause = $1, ended_at = $2, grace_until = lease_until + CAST($3 AS BIGINT), lease_until = NULL,
+				checks_since = {now}, next_check_at = {now}
+			WHERE number = $4 AND outcome = 'pending' AND lease_until <= {now}`, CauseLeftOver, t.now, grace.Milliseconds(), number)
+		if err != nil {
+			return err
+		}
+		if err := t.addSteps(number, []Step{{Name: StepLeftOver}}); err != nil {
+			return err
+		}
+		return t.audit(a, "change.left_over", changeTarget(number), nil)
+	})
+}
+
+// ClaimDue takes the change whose look is due the longest, and puts its next look off: 5 s ahead in the first minute,
+// then 60 s. ErrNotFound: nothing is due. Of several processes only one gets it.
+func (s *Store) ClaimDue(ctx context.Context) (Change, error) {
+	return s.claim(ctx, `(SELECT number FROM changes WHERE next_check_at <= {now} ORDER BY next_check_at LIMIT 1) AND next_check_at <= {now}`)
+}
+
+// Claim takes one open change for a look at once, as a person asked.
+func (s *Store) Claim(ctx context.Context, number int64) (Change, error) {
+	return s.claim(ctx, `$1 AND next_check_at IS NOT NULL`, number)
+}
+
+func (s *Store) claim(ctx context.Context, which string, args ...any) (Change, error) {
+	var c Change
+	err := s.write(ctx, func(t *tx) error {
+		var err error
+		c, err = found(scanChange(t.row(`UPDATE changes SET next_check_at = {now} + CASE WHEN checks_since IS NULL OR checks_since > {now} - 60000 THEN 5000 ELSE 60000 END
+			WHERE changes.number = `+which+` RETURNING `+changeColumns, args...)))
+		return err
+	})
+	return c, err
+}
+
+// Postpone notes a look that told nothing. Last ends the looks at a change that is not open.
+func (s *Store) Postpone(ctx context.Context, number int64, code *int64, fault string, last bool) error {
+	return s.write(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE changes SET checks = checks + 1, checked_at = $1, check_code = $2, check_fault = $3,
+				next_check_at = CASE WHEN CAST($4 AS BIGINT) = 1 AND NOT (settled IS NULL AND outcome IN ('pending', 'unknown')) THEN NULL ELSE next_check_at END
+			WHERE number = $5`, t.now, code, fault, flag(last), number)
+		return err
+	})
+}
+
+// GraceOver tells whether a call can no longer land, by the database's clock.
+func (s *Store) GraceOver(ctx context.Context, number int64) (bool, error) {
+	var n int
+	err := s.row(ctx, `SELECT COUNT(*) FROM changes WHERE number = $1 AND grace_until <= {now}`, number).Scan(&n)
+	return n == 1, unavailable(err)
+}
+
+// KeepReadBack notes what the cloud held after a change that is no longer open, and ends the looks at it.
+func (s *Store) KeepReadBack(ctx context.Context, a Actor, number int64, c Configuration) error {
+	return s.write(ctx, func(t *tx) error {
+		digest, err := t.keepConfiguration(c)
+		if err != nil {
+			return err
+		}
+		err = t.one(`UPDATE changes SET read_back = $1, read_back_at = $2, next_check_at = NULL
+			WHERE number = $3 AND NOT (settled IS NULL AND outcome IN ('pending', 'unknown'))`, digest, t.now, number)
+		if err != nil {
+			return err
+		}
+		return t.audit(a, "change.read_back", changeTarget(number), map[string]string{"configuration": digest})
+	})
+}
+
+// Change returns one entry.
+func (s *Store) Change(ctx context.Context, number int64) (Change, error) {
+	return found(scanChange(s.row(ctx, `SELECT `+changeColumns+` FROM changes WHERE changes.number = $1`, number)))
+}
+
+// Steps returns a change's timeline in order.
+func (s *Store) Steps(ctx context.Context, number int64) ([]Step, error) {
+	return all(ctx, s, func(r scanner) (Step, error) {
+		var st Step
+		err := r.Scan(&st.At, &st.Name, &st.Code, &st.Detail)
+		return st, err
+	}, `SELECT at, step, code, detail FROM change_steps WHERE number = $1 ORDER BY seq`, number)
+}
+
+// Exchange is the sanitised request and answer of a change.
+type Exchange struct {
+	Request    []byte
+	Answer     []byte
+	AnswerSize int64
+	AnswerCut  bool
+}
+
+// Exchange returns a change's request and answer; ErrNotFound when no call was made.
+func (s *Store) Exchange(ctx context.Context, number int64) (Exchange, error) {
+	var e Exchange
+	var cut int64
+	err := s.row(ctx, `SELECT request, answer, answer_size, answer_cut FROM exchanges WHERE number = $1`, number).Scan(&e.Request, &e.Answer, &e.AnswerSize, &cut)
+	e.AnswerCut = cut == 1
+	return found(e, err)
+}
+
+const changeColumns = `changes.number, changes.kind, changes.sdkappid, changes.app, changes.environment, changes.region, changes.host, changes.call, changes.attempt, COALESCE(changes.plan, ''), COALESCE(changes.origin, 0),
+	COALESCE(changes.outcome, ''), COALESCE(changes.settled, ''), changes.cause, changes.actor, COALESCE(changes.user_id, 0), changes.who, changes.role, changes.address, changes.reason, changes.summary,
+	COALESCE(changes.previous, ''), COALESCE(changes.wanted, ''), COALESCE(changes.found, ''), changes.started_at, COALESCE(changes.ended_at, 0), COALESCE(changes.settled_at, 0), changes.duration_ms,
+	changes.http_status, changes.action_status, changes.error_code, changes.error_info, changes.request_id, changes.clock_ahead_ms, COALESCE(changes.read_back, ''), COALESCE(changes.read_back_at, 0),
+	changes.checks, COALESCE(changes.checked_at, 0), changes.check_code, changes.check_fault, COALESCE(changes.next_check_at, 0), COALESCE(changes.grace_until, 0)`
+
+func (c *Change) fields() []any {
+	return []any{&c.Number, &c.Kind, &c.SDKAppID, &c.App, &c.Environment, &c.Region, &c.Host, &c.Call, &c.Attempt, &c.Plan, &c.Origin,
+		&c.Outcome, &c.Settled, &c.Cause, &c.Actor.Kind, &c.Actor.UserID, &c.Actor.Name, &c.Actor.Role, &c.Actor.Address, &c.Reason, &c.Summary,
+		&c.Previous, &c.Wanted, &c.Found, &c.StartedAt, &c.EndedAt, &c.SettledAt, &c.DurationMS,
+		&c.HTTPStatus, &c.ActionStatus, &c.ErrorCode, &c.ErrorInfo, &c.RequestID, &c.ClockAheadMS, &c.ReadBack, &c.ReadBackAt,
+		&c.Checks, &c.CheckedAt, &c.CheckCode, &c.CheckFault, &c.NextCheckAt, &c.GraceUntil}
+}
+
+func scanChange(r scanner) (Change, error) {
+	var c Change
+	err := r.Scan(c.fields()...)
+	return c, err
+}
+
+func changeTarget(number int64) string { return fmt.Sprintf("change %d", number) }

@@ -1,0 +1,136 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Configuration is one URL with one set of command words, or none at all. It is immutable and known by its digest.
+type Configuration struct {
+	none     bool
+	url      string
+	commands []string
+}
+
+// None is the configuration of an app that has no callback at Tencent. It is not the same as a URL with an empty set.
+var None = Configuration{none: true}
+
+// NewConfiguration makes a configuration; order and doubles of the words mean nothing, each word is kept byte for byte.
+func NewConfiguration(url string, commands []string) Configuration {
+	sorted := slices.Clone(commands)
+	slices.Sort(sorted)
+	return Configuration{url: url, commands: slices.Compact(sorted)}
+}
+
+// IsNone tells whether there is no callback at all.
+func (c Configuration) IsNone() bool { return c.none }
+
+// URL is the callback address, "" for none.
+func (c Configuration) URL() string { return c.url }
+
+// Commands are the sorted words; the caller must not change them.
+func (c Configuration) Commands() []string { return c.commands }
+
+// Has tells whether the set holds a word.
+func (c Configuration) Has(word string) bool {
+	_, ok := slices.BinarySearch(c.commands, word)
+	return ok
+}
+
+// Equal compares as configurations, not as lists.
+func (c Configuration) Equal(other Configuration) bool {
+	return c.none == other.none && c.url == other.url && slices.Equal(c.commands, other.commands)
+}
+
+// Digest is the configuration's name: SHA-256 in hex over a version byte, "url" or "none", then the URL and the sorted
+// words, each string with its length in front.
+func (c Configuration) Digest() string {
+	h := sha256.New()
+	h.Write([]byte{1})
+	if c.none {
+		digestString(h, "none")
+	} else {
+		digestString(h, "url")
+		digestString(h, c.url)
+		for _, w := range c.commands {
+			digestString(h, w)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func digestString(h hash.Hash, s string) {
+	var length [8]byte
+	binary.BigEndian.PutUint64(length[:], uint64(len(s)))
+	h.Write(length[:])
+	io.WriteString(h, s) //nolint:errcheck,gosec // a hash never fails to write
+}
+
+// configurationBody is how a configuration is kept; JSON can hold what a text column of PostgreSQL cannot (NUL).
+type configurationBody struct {
+	None     bool     `json:"none,omitempty"`
+	URL      string   `json:"url"`
+	Commands []string `json:"commands"`
+}
+
+func parseConfiguration(body string) (Configuration, error) {
+	var b configurationBody
+	if err := json.Unmarshal([]byte(body), &b); err != nil {
+		return Configuration{}, fmt.Errorf("a stored configuration is damaged: %w", err)
+	}
+	if b.None {
+		return None, nil
+	}
+	return NewConfiguration(b.URL, b.Commands), nil
+}
+
+// keepConfiguration writes a configuration once and returns its digest.
+func (t *tx) keepConfiguration(c Configuration) (string, error) {
+	body, err := json.Marshal(configurationBody{None: c.none, URL: c.url, Commands: c.commands})
+	if err != nil {
+		return "", err
+	}
+	digest := c.Digest()
+	host := ""
+	if u, err := url.Parse(c.url); err == nil {
+		host = u.Host
+	}
+	_, err = t.exec(`INSERT INTO configurations (digest, body, host, search) VALUES ($1, $2, $3, $4) ON CONFLICT (digest) DO NOTHING`,
+		digest, string(body), Text(strings.ToLower(host), 300), Text(strings.ToLower(c.url), 4096))
+	return digest, err
+}
+
+// Configurations returns the stored configurations of the digests; unknown digests are left out.
+func (s *Store) Configurations(ctx context.Context, digests ...string) (map[string]Configuration, error) {
+	list := make(map[string]Configuration, len(digests))
+	for _, d := range digests {
+		if _, done := list[d]; done || d == "" {
+			continue
+		}
+		var body string
+		if _, err := found(body, s.row(ctx, `SELECT body FROM configurations WHERE digest = $1`, d).Scan(&body)); err != nil {
+			return nil, err
+		}
+		c, err := parseConfiguration(body)
+		if err != nil {
+			return nil, err
+		}
+		list[d] = c
+	}
+	return list, nil
+}
+
+// Configuration returns one stored configuration.
+func (s *Store) Configuration(ctx context.Context, digest string) (Configuration, error) {
+	list, err := s.Configurations(ctx, digest)
+	return list[digest], err
+}

@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// Filter selects entries of the history. Zero values select everything.
+type Filter struct {
+	Before    int64 // numbers below this one, the cursor
+	Number    int64
+	SDKAppID  int64
+	Attempt   *int64
+	Who       string // the whole name of a person, ignoring case
+	RequestID string // whole, or its beginning
+	URLPart   string // part of a callback URL, ignoring case
+	State     string // a settled state or outcome
+	Kind      string
+	Limit     int
+}
+
+// History lists entries, newest first.
+func (s *Store) History(ctx context.Context, f Filter) ([]Change, error) {
+	where, args := f.where()
+	return all(ctx, s, scanChange, `SELECT `+changeColumns+` FROM changes`+where+fmt.Sprintf(` ORDER BY changes.number DESC LIMIT %d`, f.Limit), args...)
+}
+
+func (f Filter) where() (string, []any) {
+	var parts []string
+	var args []any
+	add := func(condition string, values ...any) {
+		for _, v := range values {
+			args = append(args, v)
+			condition = strings.Replace(condition, "?", fmt.Sprintf("$%d", len(args)), 1)
+		}
+		parts = append(parts, condition)
+	}
+	if f.Before != 0 {
+		add(`changes.number < ?`, f.Before)
+	}
+	if f.Number != 0 {
+		add(`changes.number = ?`, f.Number)
+	}
+	if f.SDKAppID != 0 {
+		add(`changes.sdkappid = ?`, f.SDKAppID)
+	}
+	if f.Attempt != nil {
+		add(`changes.attempt = ?`, *f.Attempt)
+	}
+	if f.Who != "" {
+		add(`changes.who_key = ?`, Key(f.Who))
+	}
+	if f.RequestID != "" {
+		// A range is an index look-up on both databases, which LIKE is not.
+		add(`changes.request_id >= ? AND changes.request_id < ?`, f.RequestID, f.RequestID+"\U0010FFFF")
+	}
+	if f.URLPart != "" {
+		like := `SELECT digest FROM configurations WHERE search LIKE ? ESCAPE '!'`
+		part := "%" + likeEscape.Replace(strings.ToLower(f.URLPart)) + "%"
+		add(`(changes.wanted IN (`+like+`) OR changes.previous IN (`+like+`) OR changes.found IN (`+like+`))`, part, part, part)
+	}
+	if f.State != "" {
+		add(`COALESCE(changes.settled, changes.outcome) = ?`, f.State)
+	}
+	if f.Kind != "" {
+		add(`changes.kind = ?`, f.Kind)
+	}
+	if len(parts) == 0 {
+		return "", args
+	}
+	return " WHERE " + strings.Join(parts, " AND "), args
+}
+
+var likeEscape = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
+
+// ExportEntry is an entry with its configurations, nil where there is none.
+type ExportEntry struct {
+	Change
+	PreviousConfiguration, WantedConfiguration *Configuration
+}
+
+// EachEntry calls f for every selected entry, newest first, reading in steps so that no connection is held while f writes.
+func (s *Store) EachEntry(ctx context.Context, f Filter, each func(ExportEntry) error) error {
+	f.Limit = 500
+	known := map[string]Configuration{}
+	for {
+		list, err := s.History(ctx, f)
+		if err != nil {
+			return err
+		}
+		for _, c := range list {
+			e := ExportEntry{Change: c}
+			if e.PreviousConfiguration, err = s.remembered(ctx, known, c.Previous); err != nil {
+				return err
+			}
+			if e.WantedConfiguration, err = s.remembered(ctx, known, c.Wanted); err != nil {
+				return err
+			}
+			if err := each(e); err != nil {
+				return err
+			}
+		}
+		if len(list) < f.Limit {
+			return nil
+		}
+		f.Before = list[len(list)-1].Number
+	}
+}
+
+// remembered looks a configuration up once; the memory is small and starts anew when full.
+func (s *Store) remembered(ctx context.Context, known map[string]Configuration, digest string) (*Configuration, error) {
+	if digest == "" {
+		return nil, nil
+	}
+	c, ok := known[digest]
+	if !ok {
+		var err error
+		if c, err = s.Configuration(ctx, digest); err != nil {
+			return nil, err
+		}
+		if len(known) > 1000 {
+			clear(known)
+		}
+		known[digest] = c
+	}
+	return &c, nil
+}

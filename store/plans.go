@@ -1,0 +1,116 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+)
+
+// Plan is a stored proposal. Base and Wanted are digests of stored configurations.
+type Plan struct {
+	ID        string
+	Kind      string // KindChange or another kind that has outcomes
+	SDKAppID  int64
+	Call      string // what it would call at Tencent
+	Base      string // the reading that it was opened on
+	BaseSeen  int64  // when that reading was last seen
+	OpenedAt  int64  // when the form was opened, 0 when no form was
+	Wanted    string
+	Reason    string
+	UserID    int64
+	Who       string
+	Role      string
+	Region    string
+	Newest    int64 // the app's newest entry when the plan was made
+	Origin    int64 // the entry that it repeats or restores, 0 for none
+	MadeAt    int64
+	ExpiresAt int64
+}
+
+// AddPlan stores a plan under the id that the caller drew. Wanted is given whole, as it may be new.
+func (s *Store) AddPlan(ctx context.Context, a Actor, p Plan, wanted Configuration) (Plan, error) {
+	err := s.write(ctx, func(t *tx) error {
+		var err error
+		if p.Wanted, err = t.keepConfiguration(wanted); err != nil {
+			return err
+		}
+		if err = t.row(`SELECT COALESCE(MAX(number), 0) FROM changes WHERE sdkappid = $1`, p.SDKAppID).Scan(&p.Newest); err != nil {
+			return err
+		}
+		p.UserID, p.Who, p.Role, p.MadeAt = a.UserID, a.Name, a.Role, t.now
+		_, err = t.exec(`INSERT INTO plans (id, kind, sdkappid, call, base, base_seen, opened_at, wanted, reason, user_id, who, role, region, newest, origin, made_at, expires_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, NULLIF(CAST($15 AS BIGINT), 0), $16, $17)`,
+			p.ID, p.Kind, p.SDKAppID, p.Call, p.Base, p.BaseSeen, p.OpenedAt, p.Wanted, p.Reason, p.UserID, p.Who, p.Role, p.Region, p.Newest, p.Origin, p.MadeAt, p.ExpiresAt)
+		if err != nil {
+			return err
+		}
+		return t.audit(a, "plan.made", appTarget(p.SDKAppID), map[string]string{"plan": p.ID})
+	})
+	return p, err
+}
+
+// KeepConfiguration stores a configuration that nothing refers to yet and returns its digest.
+func (s *Store) KeepConfiguration(ctx context.Context, c Configuration) (digest string, err error) {
+	err = s.write(ctx, func(t *tx) error {
+		digest, err = t.keepConfiguration(c)
+		return err
+	})
+	return digest, err
+}
+
+const planColumns = `id, kind, sdkappid, call, base, base_seen, opened_at, wanted, reason, user_id, who, role, region, newest, COALESCE(origin, 0), made_at, expires_at`
+
+func scanPlan(r scanner) (Plan, error) {
+	var p Plan
+	err := r.Scan(&p.ID, &p.Kind, &p.SDKAppID, &p.Call, &p.Base, &p.BaseSeen, &p.OpenedAt, &p.Wanted, &p.Reason, &p.UserID, &p.Who, &p.Role, &p.Region,
+		&p.Newest, &p.Origin, &p.MadeAt, &p.ExpiresAt)
+	return p, err
+}
+
+// Plan returns a stored plan, expired ones too.
+func (s *Store) Plan(ctx context.Context, id string) (Plan, error) {
+	return found(scanPlan(s.row(ctx, `SELECT `+planColumns+` FROM plans WHERE id = $1`, id)))
+}
+
+// PlanState is what became of a plan.
+type PlanState struct {
+	Number int64 // its own change, 0 while there is none
+	Open   int64 // another open change of its app, 0 for none
+	Stale  bool
+}
+
+// PlanState tells whether a plan was used, is blocked by an open change, or was overtaken by newer changes.
+func (s *Store) PlanState(ctx context.Context, p Plan) (PlanState, error) {
+	var st PlanState
+	err := s.row(ctx, `SELECT
+		COALESCE((SELECT number FROM changes WHERE plan = $1), 0),
+		COALESCE((SELECT number FROM changes WHERE sdkappid = $2 AND settled IS NULL AND outcome IN ('pending', 'unknown')), 0)`, p.ID, p.SDKAppID).
+		Scan(&st.Number, &st.Open)
+	if err != nil {
+		return st, unavailable(err)
+	}
+	if st.Open == st.Number {
+		st.Open = 0
+	}
+	var stale int64
+	err = s.row(ctx, staleQuery, p.SDKAppID, p.Newest, p.Region).Scan(&stale)
+	st.Stale = stale != 0
+	return st, unavailable(err)
+}
+
+// staleQuery: a newer change ended applied or overtaken, or the region is another now. A→B→A does not revive a plan.
+const staleQuery = `SELECT CASE WHEN EXISTS (SELECT 1 FROM changes WHERE sdkappid = $1 AND number > $2
+		AND (settled IN ('applied', 'overtaken') OR (settled IS NULL AND outcome = 'applied')))
+	OR NOT EXISTS (SELECT 1 FROM apps WHERE sdkappid = $1 AND region = $3) THEN 1 ELSE 0 END`
+
+func (t *tx) stale(p Plan) (bool, error) {
+	var n int64
+	err := t.row(staleQuery, p.SDKAppID, p.Newest, p.Region).Scan(&n)
+	return n != 0, err
+}
+
+// changeOfPlan returns the change that a plan was used for, 0 for none.
+func (t *tx) changeOfPlan(id string) (int64, error) {
+	var number sql.NullInt64
+	err := t.row(`SELECT MAX(number) FROM changes WHERE plan = $1`, id).Scan(&number)
+	return number.Int64, err
+}

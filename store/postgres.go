@@ -1,0 +1,63 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+const uniqueViolation = "23505"
+
+var postgresDialect = dialect{
+	name:  "postgres",
+	goose: goose.DialectPostgres,
+	now:   "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+	isUnique: func(err error) bool {
+		var e *pgconn.PgError
+		return errors.As(err, &e) && e.Code == uniqueViolation
+	},
+}
+
+func openPostgres(ctx context.Context, address string) (*Store, error) {
+	config, err := pgxpool.ParseConfig(address)
+	if err != nil {
+		// The parser's error may quote the address, and with it the password.
+		return nil, errors.New("the database address is not understood; expected postgres://user:password@host:port/name")
+	}
+	config.ConnConfig.ConnectTimeout = 3 * time.Second
+	config.MaxConns = 16
+	config.ConnConfig.RuntimeParams["synchronous_commit"] = "on"
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("opening the database: %w", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("reaching the database at %s: %w", config.ConnConfig.Host, err)
+	}
+	db := stdlib.OpenDBFromPool(pool)
+	return &Store{dialect: postgresDialect, writer: db, reader: db, close: func() error {
+		err := db.Close()
+		pool.Close()
+		return err
+	}}, nil
+}
+
+// lockOptions lets several processes start on one PostgreSQL database together; a SQLite file has one owner.
+func lockOptions(dialect string) ([]goose.ProviderOption, error) {
+	if dialect != "postgres" {
+		return nil, nil
+	}
+	locker, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return nil, fmt.Errorf("preparing the migration lock: %w", err)
+	}
+	return []goose.ProviderOption{goose.WithSessionLocker(locker)}, nil
+}

@@ -1,0 +1,156 @@
+package store
+
+import (
+	"context"
+)
+
+// Reading is an interval in which get_callback kept answering the same configuration.
+type Reading struct {
+	ID            int64
+	SDKAppID      int64
+	Configuration Configuration
+	FirstSeen     int64
+	LastSeen      int64
+	RequestID     string
+	Drift         int64 // its drift entry, 0 for none
+}
+
+// NewReading is one successful answer of get_callback; None counts as one.
+type NewReading struct {
+	SDKAppID      int64
+	Configuration Configuration
+	RequestID     string
+	DurationMS    int64
+	Host          string
+	// RecordVersion is the app's record version as known when the read began; a record made meanwhile is not judged by it.
+	RecordVersion int64
+	// Summary is what changes says about the difference to our record, for the drift entry.
+	Summary string
+}
+
+// KeepReading stores an answer: it prolongs the current interval or begins another. While no change is open it also
+// makes the first reading our record, and enters a drift once per interval that differs from our record.
+func (s *Store) KeepReading(ctx context.Context, a Actor, n NewReading) (Reading, error) {
+	var kept Reading
+	err := s.write(ctx, func(t *tx) error {
+		// The update keeps other writers of this app out until the commit.
+		app, err := scanApp(t.row(`UPDATE apps SET read_at = $1, failed_at = NULL, failed_code = NULL, failed_fault = '' WHERE apps.sdkappid = $2 RETURNING `+appColumns, t.now, n.SDKAppID))
+		if err != nil {
+			return err
+		}
+		var begun bool
+		if kept, begun, err = t.keepInterval(app, n); err != nil {
+			return err
+		}
+		acted, err := t.judge(a, app, &kept, n)
+		if err != nil || (!begun && !acted) {
+			return err
+		}
+		return t.audit(a, "reading.kept", appTarget(n.SDKAppID), map[string]any{"configuration": kept.Configuration.Digest(), "drift": kept.Drift})
+	})
+	return kept, err
+}
+
+// keepInterval prolongs the app's current interval or begins a new one.
+func (t *tx) keepInterval(app App, n NewReading) (r Reading, begun bool, err error) {
+	digest, err := t.keepConfiguration(n.Configuration)
+	if err != nil {
+		return r, false, err
+	}
+	r = Reading{SDKAppID: app.SDKAppID, Configuration: n.Configuration, LastSeen: t.now, RequestID: Text(n.RequestID, 256)}
+	row := t.row(`UPDATE readings SET last_seen = $1, request_id = $2 WHERE id = $3 AND digest = $4 RETURNING id, first_seen, COALESCE(drift_number, 0)`,
+		t.now, r.RequestID, app.ReadingID, digest)
+	if _, err = found(r, row.Scan(&r.ID, &r.FirstSeen, &r.Drift)); err == nil {
+		return r, false, nil
+	} else if err != ErrNotFound { //nolint:errorlint // found returns the bare value
+		return r, false, err
+	}
+	r.FirstSeen = t.now
+	err = t.row(`INSERT INTO readings (sdkappid, digest, first_seen, last_seen, request_id) VALUES ($1, $2, $3, $3, $4) RETURNING id`,
+		app.SDKAppID, digest, t.now, r.RequestID).Scan(&r.ID)
+	if err != nil {
+		return r, false, err
+	}
+	return r, true, t.one(`UPDATE apps SET reading_id = $1 WHERE sdkappid = $2`, r.ID, app.SDKAppID)
+}
+
+// judge compares the reading with our record, unless a change is open or our record was made while the read was under way.
+func (t *tx) judge(a Actor, app App, r *Reading, n NewReading) (acted bool, err error) {
+	open, err := t.openChange(app.SDKAppID)
+	if err != nil || open != 0 || app.RecordVersion != n.RecordVersion {
+		return false, err
+	}
+	digest := n.Configuration.Digest()
+	switch {
+	case app.Record == "":
+		return true, t.setRecord(app.SDKAppID, digest, 0)
+	case app.Record == digest:
+		if app.Drift == 0 {
+			return false, nil
+		}
+		return true, t.one(`UPDATE apps SET drifted = 0 WHERE sdkappid = $1`, app.SDKAppID)
+	case r.Drift != 0:
+		// The interval has its entry; the app may have been back in step between.
+		return false, t.one(`UPDATE apps SET drifted = $1 WHERE sdkappid = $2`, r.Drift, app.SDKAppID)
+	}
+	return true, t.enterDrift(a, app, r, n)
+}
+
+func (t *tx) enterDrift(a Actor, app App, r *Reading, n NewReading) error {
+	code := int64(0)
+	c := Change{Kind: KindDrift, App: app.Name, SDKAppID: app.SDKAppID, Environment: app.Environment, Region: app.Region, Host: n.Host,
+		Call: "get_callback", Previous: app.Record, Found: n.Configuration.Digest(), Summary: n.Summary, StartedAt: t.now,
+		ActionStatus: "OK", ErrorCode: &code, RequestID: r.RequestID, DurationMS: &n.DurationMS, Actor: Console}
+	number, err := t.insertChange(c)
+	if err != nil {
+		return err
+	}
+	r.Drift = number
+	if err := t.one(`UPDATE readings SET drift_number = $1 WHERE id = $2`, number, r.ID); err != nil {
+		return err
+	}
+	if err := t.one(`UPDATE apps SET drifted = $1 WHERE sdkappid = $2`, number, app.SDKAppID); err != nil {
+		return err
+	}
+	return t.audit(a, "drift.found", changeTarget(number), nil)
+}
+
+// setRecord makes a configuration our record; number is the entry that says so, 0 for a first reading.
+func (t *tx) setRecord(sdkappid int64, digest string, number int64) error {
+	// An entry never replaces the record that a newer one made.
+	_, err := t.exec(`UPDATE apps SET record_digest = $1, record_number = NULLIF(CAST($2 AS BIGINT), 0), record_made_at = $3, record_version = record_version + 1, drifted = 0
+		WHERE sdkappid = $4 AND COALESCE(record_number, 0) <= $2`, digest, number, t.now, sdkappid)
+	return err
+}
+
+// ReadingFailed notes that the last read of an app told nothing. Code nil: no answer with a code.
+func (s *Store) ReadingFailed(ctx context.Context, sdkappid int64, code *int64, fault string) error {
+	return s.write(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE apps SET failed_at = $1, failed_code = $2, failed_fault = $3 WHERE sdkappid = $4`, t.now, code, fault, sdkappid)
+		return err
+	})
+}
+
+// CurrentReading returns the app's current interval; ErrNotFound while it was never read.
+func (s *Store) CurrentReading(ctx context.Context, sdkappid int64) (Reading, error) {
+	return found(scanReading(s.row(ctx, readingQuery+` JOIN apps a ON a.reading_id = r.id WHERE a.sdkappid = $1`, sdkappid)))
+}
+
+// Reading returns one interval of an app.
+func (s *Store) Reading(ctx context.Context, sdkappid, id int64) (Reading, error) {
+	return found(scanReading(s.row(ctx, readingQuery+` WHERE r.id = $1 AND r.sdkappid = $2`, id, sdkappid)))
+}
+
+const readingQuery = `SELECT r.id, r.sdkappid, c.body, r.first_seen, r.last_seen, r.request_id, COALESCE(r.drift_number, 0)
+	FROM readings r JOIN configurations c ON c.digest = r.digest`
+
+func scanReading(row scanner) (Reading, error) {
+	var r Reading
+	var body string
+	err := row.Scan(&r.ID, &r.SDKAppID, &body, &r.FirstSeen, &r.LastSeen, &r.RequestID, &r.Drift)
+	if err != nil {
+		return r, err
+	}
+	r.Configuration, err = parseConfiguration(body)
+	return r, err
+}

@@ -1,0 +1,146 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// Session is a signed-in browser, known by the hash of the random id in its cookie.
+type Session struct {
+	ID        string
+	User      User
+	StartedAt int64
+	UsedAt    int64
+	Fresh     bool // last use was written less than a minute ago
+}
+
+// SessionLimits say how long a session lives without use and in all.
+type SessionLimits struct {
+	Idle, Absolute time.Duration
+}
+
+// StartSession signs a person in: one row, and the audit row of the sign-in.
+func (s *Store) StartSession(ctx context.Context, a Actor, id, browser string) error {
+	return s.write(ctx, func(t *tx) error {
+		_, err := t.exec(`INSERT INTO sessions (id, user_id, started_at, used_at, address, browser) VALUES ($1, $2, {now}, {now}, $3, $4)`,
+			id, a.UserID, a.Address, Text(browser, 300))
+		if err != nil {
+			return err
+		}
+		return t.audit(a, "session.started", a.Name, nil)
+	})
+}
+
+// SignInFailed records a refused sign-in; name is what was typed, password never.
+func (s *Store) SignInFailed(ctx context.Context, a Actor, name string) error {
+	return s.write(ctx, func(t *tx) error {
+		return t.audit(a, "session.refused", Text(name, 200), nil)
+	})
+}
+
+// Session finds a living session: not expired by the database's clock, of a person who is not disabled.
+func (s *Store) Session(ctx context.Context, id string, l SessionLimits) (Session, error) {
+	var v Session
+	var disabled sql.NullInt64
+	var fresh int64
+	u := &v.User
+	err := s.row(ctx, `SELECT s.id, s.started_at, s.used_at, CASE WHEN s.used_at > {now} - 60000 THEN 1 ELSE 0 END,
+			u.id, u.name, u.password, u.role, u.language, u.theme, u.time_zone, u.created_at, u.disabled_at
+		FROM sessions s JOIN users u ON u.id = s.user_id
+		WHERE s.id = $1 AND s.used_at > {now} - CAST($2 AS BIGINT) AND s.started_at > {now} - CAST($3 AS BIGINT) AND u.disabled_at IS NULL`,
+		id, l.Idle.Milliseconds(), l.Absolute.Milliseconds()).
+		Scan(&v.ID, &v.StartedAt, &v.UsedAt, &fresh, &u.ID, &u.Name, &u.Password, &u.Role, &u.Language, &u.Theme, &u.TimeZone, &u.CreatedAt, &disabled)
+	v.Fresh = fresh == 1
+	return found(v, err)
+}
+
+// TouchSession writes the last use.
+func (s *Store) TouchSession(ctx context.Context, id string) error {
+	return s.write(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE sessions SET used_at = {now} WHERE id = $1`, id)
+		return err
+	})
+}
+
+// EndSession signs out. A session that is gone already is no error.
+func (s *Store) EndSession(ctx context.Context, a Actor, id string) error {
+	return s.write(ctx, func(t *tx) error {
+		if _, err := t.exec(`DELETE FROM sessions WHERE id = $1`, id); err != nil {
+			return err
+		}
+		return t.audit(a, "session.ended", a.Name, nil)
+	})
+}
+
+// DropExpiredSessions removes rows that no request can use any more.
+func (s *Store) DropExpiredSessions(ctx context.Context, l SessionLimits) error {
+	return s.write(ctx, func(t *tx) error {
+		_, err := t.exec(`DELETE FROM sessions WHERE used_at <= {now} - CAST($1 AS BIGINT) OR started_at <= {now} - CAST($2 AS BIGINT)`,
+			l.Idle.Milliseconds(), l.Absolute.Milliseconds())
+		return err
+	})
+}
+
+// CookieKeys returns the keys of the session cookie, newest first, and makes the first with fresh when there is none.
+// Each key is 96 bytes: 64 to sign, 32 to encrypt.
+func (s *Store) CookieKeys(ctx context.Context, fresh func() ([]byte, error)) ([][]byte, error) {
+	var keys [][]byte
+	err := s.write(ctx, func(t *tx) error {
+		keys = nil
+		// The head row lets only one of several starting processes make the first key.
+		if _, err := t.exec(`UPDATE audit_head SET number = number WHERE id = 1`); err != nil {
+			return err
+		}
+		sealed, err := t.sealedCookieKeys()
+		if err != nil {
+			return err
+		}
+		for _, k := range sealed {
+			key, err := s.unseal(cookiePlace, k)
+			if err != nil {
+				return err
+			}
+			keys = append(keys, key)
+		}
+		if len(keys) > 0 {
+			return nil
+		}
+		key, err := fresh()
+		if err != nil {
+			return fmt.Errorf("making a cookie key: %w", err)
+		}
+		keys = [][]byte{key}
+		return t.addCookieKey(key)
+	})
+	return keys, err
+}
+
+const cookiePlace = "cookie_keys"
+
+func (t *tx) sealedCookieKeys() ([][]byte, error) {
+	rows, err := t.QueryContext(t.ctx, `SELECT sealed FROM cookie_keys ORDER BY id DESC LIMIT 2`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close() //nolint:errcheck // Err below reports what matters
+	var list [][]byte
+	for rows.Next() {
+		var k []byte
+		if err := rows.Scan(&k); err != nil {
+			return nil, err
+		}
+		list = append(list, k)
+	}
+	return list, rows.Err()
+}
+
+func (t *tx) addCookieKey(key []byte) error {
+	sealed, err := t.s.seal(cookiePlace, key)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO cookie_keys (made_at, sealed) VALUES ($1, $2)`, t.now, sealed)
+	return err
+}

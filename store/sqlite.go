@@ -1,0 +1,49 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// sqliteSettings hold for every connection because they are part of the address: a committed change survives a
+// power cut (synchronous FULL), and a write waits at most five seconds for another.
+const sqliteSettings = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"
+
+var sqliteDialect = dialect{
+	name:  "sqlite",
+	goose: goose.DialectSQLite3,
+	now:   "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+	isUnique: func(err error) bool {
+		var e *sqlite.Error
+		return errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+	},
+}
+
+func openSQLite(ctx context.Context, path string) (*Store, error) {
+	file := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String()
+	writer, err := sql.Open("sqlite", file+"?"+sqliteSettings+"&_txlock=immediate")
+	if err != nil {
+		return nil, fmt.Errorf("opening the database: %w", err)
+	}
+	// One writer: SQLite has one anyway, and waiting here is fairer than its busy loop.
+	writer.SetMaxOpenConns(1)
+	if err := writer.PingContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the database %s: %w", path, err), writer.Close())
+	}
+	reader, err := sql.Open("sqlite", file+"?"+sqliteSettings+"&_pragma=query_only(1)")
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the database: %w", err), writer.Close())
+	}
+	reader.SetMaxOpenConns(8)
+	reader.SetMaxIdleConns(8)
+	return &Store{dialect: sqliteDialect, writer: writer, reader: reader, close: func() error {
+		return errors.Join(reader.Close(), writer.Close())
+	}}, nil
+}

@@ -1,0 +1,256 @@
+// Package store remembers: apps, readings, plans, changes, people and the audit trail, on SQLite or PostgreSQL.
+//
+// The exported method owns the transaction, its unexported twin works inside it. SQL is written once, with numbered
+// placeholders, and runs unchanged on both databases; only schema and connection differ (sqlite.go, postgres.go).
+// Times are Unix milliseconds. Those that people read come from the injected clock; leases, next checks, grace and
+// session expiry are written and compared by the database's clock only.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// writeLimit bounds a writing transaction, the wait for the writer included, so that a page can say
+// in time that the store cannot be written.
+const writeLimit = 5500 * time.Millisecond
+
+var (
+	// ErrNotFound says that no such record exists.
+	ErrNotFound = errors.New("not found")
+	// ErrDuplicate says that a record with this key exists already.
+	ErrDuplicate = errors.New("exists already")
+	// ErrMoved says that the record is no longer in the state that the caller saw.
+	ErrMoved = errors.New("has changed meanwhile")
+	// ErrUnavailable says that the database could not carry out the statement; nothing was written.
+	ErrUnavailable = errors.New("the store is not available")
+	// ErrKeys says that the key set does not belong to this database.
+	ErrKeys = errors.New("the key set does not belong to this database")
+)
+
+// Store is the console's memory. It is safe for concurrent use.
+type Store struct {
+	dialect dialect
+	writer  *sql.DB
+	reader  *sql.DB
+	keys    *Keys
+	clock   func() time.Time
+	close   func() error
+}
+
+// dialect is what differs between the databases outside the schema.
+type dialect struct {
+	name     string
+	goose    goose.Dialect
+	now      string // the database's clock as Unix milliseconds
+	isUnique func(error) bool
+}
+
+// Options says which database to open and with what.
+type Options struct {
+	// Database is a postgres:// address, or a path of a SQLite file.
+	Database string
+	// Keys encrypts secrets and chains the audit rows.
+	Keys *Keys
+	// Clock gives the times that people read; time.Now when nil.
+	Clock func() time.Time
+}
+
+// Open connects, brings the schema up to date and checks that the key set belongs to the database.
+// The caller closes the store.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	open := openSQLite
+	if IsPostgres(o.Database) {
+		open = openPostgres
+	}
+	s, err := open(ctx, o.Database)
+	if err != nil {
+		return nil, err
+	}
+	s.keys = o.Keys
+	s.clock = o.Clock
+	if s.clock == nil {
+		s.clock = time.Now
+	}
+	if err := s.prepare(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// IsPostgres tells whether a database option names a PostgreSQL server.
+func IsPostgres(database string) bool {
+	return strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://")
+}
+
+// Close ends all connections.
+func (s *Store) Close() error { return s.close() }
+
+// Ping tells whether the database can be reached and written to, for readiness checks.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.write(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE meta SET value = value WHERE name = 'key-check'`)
+		return err
+	})
+}
+
+func (s *Store) prepare(ctx context.Context) error {
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	return s.checkKeys(ctx)
+}
+
+func (s *Store) migrate(ctx context.Context) error {
+	sub, err := fs.Sub(migrations, "migrations/"+s.dialect.name)
+	if err != nil {
+		return err
+	}
+	options, err := lockOptions(s.dialect.name)
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(s.dialect.goose, s.writer, sub, options...)
+	if err != nil {
+		return fmt.Errorf("preparing the migrations: %w", err)
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("bringing the schema up to date: %w", err)
+	}
+	return nil
+}
+
+// tx is one writing transaction with the moment it began.
+type tx struct {
+	*sql.Tx
+	ctx context.Context
+	s   *Store
+	now int64
+}
+
+func (t *tx) exec(query string, args ...any) (sql.Result, error) {
+	return t.ExecContext(t.ctx, t.s.sql(query), args...)
+}
+
+func (t *tx) row(query string, args ...any) *sql.Row {
+	return t.QueryRowContext(t.ctx, t.s.sql(query), args...)
+}
+
+// one runs a guarded UPDATE and reports ErrMoved unless exactly one row changed.
+func (t *tx) one(query string, args ...any) error {
+	r, err := t.exec(query, args...)
+	if err != nil {
+		return err
+	}
+	n, err := r.RowsAffected()
+	if err != nil {
+		return err
+	}
+	if n != 1 {
+		return ErrMoved
+	}
+	return nil
+}
+
+// sql puts the database's clock into a statement.
+func (s *Store) sql(query string) string {
+	return strings.ReplaceAll(query, "{now}", s.dialect.now)
+}
+
+// write runs f in one transaction; an error of f rolls everything back.
+func (s *Store) write(ctx context.Context, f func(*tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, writeLimit)
+	defer cancel()
+	t, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return unavailable(err)
+	}
+	err = f(&tx{Tx: t, ctx: ctx, s: s, now: s.now()})
+	if err == nil {
+		err = t.Commit()
+	}
+	if err != nil {
+		// After a failed statement the rollback tells nothing new.
+		_ = t.Rollback()
+		return unavailable(err)
+	}
+	return nil
+}
+
+func (s *Store) now() int64 { return s.clock().UnixMilli() }
+
+// unavailable marks what the database itself reported; the store's own errors pass unchanged.
+func unavailable(err error) error {
+	var open *OpenChangeError
+	for _, own := range []error{ErrNotFound, ErrDuplicate, ErrMoved, ErrKeys, ErrUnavailable, ErrRegionLocked, ErrArchived, errAttempt} {
+		if errors.Is(err, own) {
+			return err
+		}
+	}
+	if err == nil || errors.As(err, &open) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
+
+// row runs a reading query for one record.
+func (s *Store) row(ctx context.Context, query string, args ...any) *sql.Row {
+	return s.reader.QueryRowContext(ctx, s.sql(query), args...)
+}
+
+// all collects the rows of a reading query.
+func all[T any](ctx context.Context, s *Store, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := s.reader.QueryContext(ctx, s.sql(query), args...)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	defer rows.Close() //nolint:errcheck // Err below reports what matters
+	var list []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		list = append(list, v)
+	}
+	return list, unavailable(rows.Err())
+}
+
+// scanner is a *sql.Row or *sql.Rows.
+type scanner interface{ Scan(...any) error }
+
+// found turns "no rows" into ErrNotFound.
+func found[T any](v T, err error) (T, error) {
+	if errors.Is(err, sql.ErrNoRows) {
+		return v, ErrNotFound
+	}
+	return v, unavailable(err)
+}
+
+// Text makes what a stranger sent storable on both databases: no NUL, valid UTF-8, at most limit bytes.
+func Text(s string, limit int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = strings.ReplaceAll(s, "\x00", "\u2400")
+	for len(s) > limit {
+		_, size := utf8.DecodeLastRuneInString(s[:limit+1])
+		s = s[:limit+1-size]
+	}
+	return s
+}
+
+// Key folds a name for look-ups that ignore case.
+func Key(name string) string { return strings.ToLower(strings.TrimSpace(name)) }
+
+func millis(t time.Time) int64 { return t.UnixMilli() }
