@@ -67,7 +67,7 @@ var errHelp = errors.New("help was printed")
 func parse(args []string, stdout io.Writer) (command string, o options, err error) {
 	helped := false
 	parser, err := kong.New(&o, kong.Name("callboard"), kong.Description("A web console for the callbacks of Tencent RTC Live apps."),
-		kong.Writers(stdout, stdout), kong.Exit(func(int) { helped = true }), kong.UsageOnError())
+		kong.Writers(stdout, stdout), kong.Exit(func(int) { helped = true }))
 	if err != nil {
 		return "", o, err
 	}
@@ -114,11 +114,29 @@ func (o serveOptions) config() (serveConfig, error) {
 		}
 		c.proxies = append(c.proxies, p)
 	}
-	if o.Lease <= 0 || o.Grace < 0 || o.SessionIdle <= 0 || o.SessionMax <= 0 {
-		return c, errors.New("--lease, --session-idle and --session-max are longer than nothing")
+	if c.zone, err = zone(o.TimeZone); err != nil {
+		return c, err
 	}
-	c.zone, err = zone(o.TimeZone)
-	return c, err
+	return c, o.faults()
+}
+
+// faults finds values that can be read but make no sense.
+func (o serveOptions) faults() error {
+	for _, d := range []struct {
+		flag  string
+		value time.Duration
+	}{{"--session-idle", o.SessionIdle}, {"--session-max", o.SessionMax}, {"--lease", o.Lease}, {"--grace", o.Grace}} {
+		if d.value <= 0 {
+			return fmt.Errorf("%s: %s is not longer than nothing", d.flag, d.value)
+		}
+	}
+	if o.Database != "" && o.DatabaseFile != "" {
+		return errors.New("--database and --database-file both name a database; leave one out")
+	}
+	if o.Keyset != "" && o.KeysetFile != "" {
+		return errors.New("--keyset and --keyset-file both name a key set; leave one out")
+	}
+	return nil
 }
 
 // origin reads an http or https address without a path; nil when none is given.

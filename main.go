@@ -24,6 +24,7 @@ var version = "dev"
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl+C ends a stop that takes too long
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -36,12 +37,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		err = carryOut(ctx, command, o, stdout, stderr)
 	}
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return 0 // stopped before it was ready
+	}
 	if err != nil {
-		fmt.Fprintln(stderr, "callboard: "+err.Error()) //nolint:errcheck // nowhere left to say it
+		fmt.Fprintln(stderr, "callboard: "+oneLine(err))
 		return 1
 	}
 	return 0
 }
+
+// oneLine is an error as one sentence; those of libraries can have several lines.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 func carryOut(ctx context.Context, command string, o options, stdout, stderr io.Writer) error {
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: o.level()}))
@@ -77,9 +84,9 @@ func versionText() string {
 func checkHealth(ctx context.Context, o healthOptions) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	host, port, err := net.SplitHostPort(o.Listen)
+	host, port, err := splitAddress(o.Listen)
 	if err != nil {
-		return fmt.Errorf("--listen %q is not an address such as 127.0.0.1:8080", o.Listen)
+		return err
 	}
 	if host == "" || host == "0.0.0.0" || host == "::" {
 		host = "127.0.0.1"
@@ -88,7 +95,9 @@ func checkHealth(ctx context.Context, o healthOptions) error {
 	if err != nil {
 		return err
 	}
-	answer, err := http.DefaultClient.Do(r)
+	// Never through a proxy that the environment names: the console is near.
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Do(r)
 	if err != nil {
 		return errors.New("the console does not answer")
 	}
@@ -106,14 +115,25 @@ type web struct {
 	url      string
 }
 
-// listen takes the address; a port in use is an error at once.
+// splitAddress reads --listen. An empty one, as from a variable that is set to nothing, would mean every interface.
+func splitAddress(address string) (host, port string, err error) {
+	if host, port, err = net.SplitHostPort(address); err != nil || port == "" {
+		return "", "", fmt.Errorf("--listen: %q is not an address such as 127.0.0.1:8080", address)
+	}
+	return host, port, nil
+}
+
+// listen takes the address; a port in use is an error at once. The caller closes the listener.
 func listen(ctx context.Context, address string) (*web, error) {
+	if _, _, err := splitAddress(address); err != nil {
+		return nil, err
+	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("the address %s is in use; choose another with --listen", address)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("listening on %s: %w", address, err)
+		return nil, fmt.Errorf("--listen: listening on %s: %w", address, err)
 	}
 	return &web{listener: l, url: "http://" + reachable(l.Addr().String())}, nil
 }

@@ -205,10 +205,11 @@ func (s *server) renderForm(c echo.Context, status int, f callbackForm, view cha
 	wanted := store.NewConfiguration(report.URL, f.commands)
 	diff := changes.Compare(cloud, wanted)
 	v.Dirty = f.do != "" || problems != nil
+	v.CloudURL = cloud.URL()
 	truth(&v, k, f, view)
 	urlCard(&v, report)
 	eventCards(&v, f, view.Reading)
-	sentence(&v, diff, f)
+	sentence(&v, diff)
 	s.cloudCard(&v, k, view)
 	mark(&v, problems)
 	if err := s.formNotices(c, &v, k, view); err != nil {
@@ -362,7 +363,7 @@ func unlisted(v *views.CallbackPage, f callbackForm, r *store.Reading) {
 }
 
 // sentence sums the draft up in the foot of the form.
-func sentence(v *views.CallbackPage, d changes.Diff, f callbackForm) {
+func sentence(v *views.CallbackPage, d changes.Diff) {
 	p := v.P
 	s := d.Summary()
 	v.Sentence = []views.Piece{{Text: v.Count, Mark: "strong"}}
@@ -372,12 +373,12 @@ func sentence(v *views.CallbackPage, d changes.Diff, f callbackForm) {
 	for _, x := range []struct {
 		when bool
 		id   string
-	}{{s.Policy != "", "form.policy_changed"}, {s.Host && f.url != "", "form.host_changed"}, {s.URL && !s.Host && f.url != "", "form.url_changed"}} {
+	}{{s.Policy != "", "form.policy_changed"}, {s.URL, "form.url_changed"}} {
 		if x.when {
 			v.Sentence = append(v.Sentence, views.Piece{Text: p.T(x.id)})
 		}
 	}
-	if len(v.Sentence) == 1 && d.Nothing() {
+	if len(v.Sentence) == 1 {
 		v.Sentence = append(v.Sentence, views.Piece{Text: p.T("form.same")})
 	}
 }

@@ -532,7 +532,7 @@ func (s *server) changeFacts(p *i18n.Printer, k clock, e entry) []views.Fact {
 	add(true, views.Fact{Name: p.T("fact.by"), Text: by})
 	add(e.Reason != "", views.Fact{Name: p.T("fact.reason"), Text: e.Reason})
 	add(true, views.Fact{Name: p.T("fact.started"), Text: k.stamp(e.StartedAt)})
-	add(true, views.Fact{Name: "UTC", Text: utc(e.StartedAt)})
+	add(k.zoneName() != "UTC", views.Fact{Name: "UTC", Text: utc(e.StartedAt)})
 	if e.EndedAt != 0 {
 		add(true, views.Fact{Name: p.T("fact.ended"), Text: k.stamp(e.EndedAt)})
 	}
@@ -557,6 +557,12 @@ func (s *server) changeFacts(p *i18n.Printer, k clock, e entry) []views.Fact {
 // timeline prints the steps, and what is still to come.
 func timeline(v *views.ChangePage, k clock, e entry) {
 	p := v.P
+	// The head names the day of the entry; only times of another day carry theirs.
+	v.TimelineZone = k.zoneName()
+	if day := k.at(e.StartedAt); !sameDay(day, k.now) {
+		v.TimelineZone = p.Date(day) + " · " + v.TimelineZone
+	}
+	k.now = k.at(e.StartedAt)
 	for _, st := range e.steps {
 		class := "ok"
 		switch st.Name {
@@ -573,7 +579,6 @@ func timeline(v *views.ChangePage, k clock, e entry) {
 		}
 		v.Timeline = append(v.Timeline, views.TimelineItem{Class: class, Time: k.time(st.At), Text: stepText(p, st, e)})
 	}
-	v.TimelineZone = k.zoneName()
 	due := func(at int64, id string) {
 		item := views.TimelineItem{Due: true, Time: views.Time{Text: p.T("word.not_yet")}, Text: p.T(id)}
 		if at != 0 {

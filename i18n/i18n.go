@@ -169,9 +169,9 @@ func (p *Printer) Day(t time.Time) string {
 	return t.Format("Monday 2 January 2006")
 }
 
-// DateTime is a date with the time to the minute.
-func (p *Printer) DateTime(t time.Time) string {
-	return t.Format(p.layout("2 Jan 2006 15:04", "2006年1月2日 15:04"))
+// Date is a date in short.
+func (p *Printer) Date(t time.Time) string {
+	return t.Format(p.layout("2 Jan 2006", "2006年1月2日"))
 }
 
 // Clock is the time to the second.

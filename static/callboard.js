@@ -1,27 +1,5 @@
-/* Callboard's own script; load it with defer. Pages work without it. Texts come from the server.
-
-Any page
-- button[data-copy="ID"], rendered hidden: copies the text of #ID (of a time its datetime, of a field its value), without ID the
-  nearest .cb-id; its span answers data-done or data-failed, its icon #copy becomes #check or #x
-- [data-until="MS"] counts down to that Unix time: data-template="{m} min {s} s left", at zero data-over; data-now="MS"
-  is the server's time at rendering (both may be missing)
-- "/" goes to the first visible .cb-find field, the two keys of [data-key="g a"] to that link; not while typing, not
-  under <html data-keys="off">
-- #errors takes the focus
-- form[data-dirty] asks before it is left changed; data-dirty="yes": rendered changed
-- details.cb-menu closes on Escape and on a click elsewhere
-
-form#callback-form[data-live], redrawn when an event is ticked
-- .cb-event[data-cloud="1|0"]: row with label and input[name=command]. With data-apart="PHRASE" it is not counted and
-  not touched by group, all, none (policy, unknown word); PHRASE joins the sentence when changed
-- [data-mark=add|del] in rows and legends, both rendered; in legends its [data-n] takes the number
-- .cb-group > legend: .cb-tri[data-name] with svg > use, [data-count]
-- button[data-set=all|none|cloud]: all, none mean the rows shown, in its group if any; cloud means every row. Labelled
-  data-text "All {n}", while rows are hidden data-shown "Tick {n} shown"
-- input[name=filter|only] shows rows with this text | that differ; [data-nomatch] when there are none
-- on the form: data-count and data-total "{n} of {all}"; for #sentence data-sentence {n} {all} {add} {del}, data-same,
-  data-join; for .cb-tri titles data-tick, -untick, -tick-shown, -untick-shown {n}, names data-tri, -tri-shown {name}
-  {n} */
+/* Callboard's own script; load it with defer. Pages work without it, and texts come from the server. What it looks for in a
+page is written down in static.go. */
 (() => {
 'use strict';
 const LIVE = 'form#callback-form[data-live]';
@@ -124,8 +102,12 @@ function draw(form) {
     put(label(button), fill(button.dataset[some ? 'shown' : 'text'], { n: shown(button).length }));
   });
   put(form.querySelector('[data-total]'), fill(t.total, c));
-  const phrases = differ.map(row => row.dataset.apart).filter(Boolean);
-  put(document.getElementById('sentence'), [fill(differ.length ? t.sentence : t.same, c), ...phrases].join(t.join));
+  const parts = [fill(t.total, c)];
+  if (c.add + c.del) parts.push(fill(t.sentence, c));
+  parts.push(...differ.map(row => row.dataset.apart).filter(Boolean));
+  if (t.url !== undefined && form.elements.url.value.trim() !== t.url) parts.push(t.moved);
+  if (parts.length === 1) parts.push(t.same);
+  put(document.getElementById('sentence'), parts.join(t.join));
 }
 function sift(form) {
   const { filter, only } = form.elements, word = (filter?.value ?? '').trim().toLowerCase();
@@ -145,7 +127,7 @@ function set(button) {
 const live = el => el.form?.matches?.(LIVE);
 addEventListener('input', e => {
   const { form, name } = e.target;
-  if (live(e.target)) name === 'command' ? draw(form) : VIEW.test(name) && sift(form);
+  if (live(e.target)) /^(command|url)$/.test(name) ? draw(form) : VIEW.test(name) && sift(form);
 });
 
 // Clicks and keys.

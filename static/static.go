@@ -1,5 +1,29 @@
 // Package static holds the stylesheets, scripts and icons the pages use, embedded in the binary, and serves them under
 // names that carry a hash of their content. A browser may keep such a file for ever: other content has another name.
+//
+// The script, callboard.js, looks for these things in a page; all texts in them come from the server.
+//
+// On any page:
+//   - button[data-copy="ID"], rendered hidden: copies the text of #ID (of a time its datetime, of a field its value),
+//     without ID the nearest .cb-id; its span answers data-done or data-failed.
+//   - [data-until="MS"] counts down to that Unix time with data-template="{m} min {s} s left", at zero data-over;
+//     data-now="MS" is the server's time at rendering.
+//   - "/" goes to the first visible .cb-find field, the two keys of [data-key="g a"] to that link; not while typing, not
+//     under <html data-keys="off">.
+//   - #errors takes the focus; form[data-dirty] asks before it is left changed, data-dirty="yes" was rendered changed;
+//     details.cb-menu closes on Escape and on a click elsewhere.
+//
+// In form#callback-form[data-live], redrawn when an event is ticked or the URL changes:
+//   - .cb-event[data-cloud="1|0"] is a row with label and input[name=command]. With data-apart="PHRASE" it is not counted
+//     and not touched by group, all and none; PHRASE joins the sentence when it is changed.
+//   - [data-mark=add|del] in rows and legends, both rendered; in legends its [data-n] takes the number.
+//   - .cb-group > legend holds .cb-tri[data-name] with svg > use, and [data-count].
+//   - button[data-set=all|none|cloud]: all and none mean the rows shown, in its group if any; cloud means every row.
+//     Its label is data-text "All {n}", while rows are hidden data-shown "Tick {n} shown".
+//   - input[name=filter|only] shows rows with this text, or that differ; [data-nomatch] when there are none.
+//   - on the form: data-count and data-total "{n} of {all}"; for #sentence data-sentence {add} {del}, data-same,
+//     data-url (the cloud's) with data-moved, data-join; for .cb-tri data-tick, -untick, -tick-shown, -untick-shown {n},
+//     and names data-tri, -tri-shown {name} {n}.
 package static
 
 import (

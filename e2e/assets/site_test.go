@@ -98,7 +98,7 @@ func group(id, name string, events ...event) string {
 // callbackForm is the form the script knows, with three groups of which the last has nothing to count.
 func callbackForm() string {
 	return `<form method="post" action="/elsewhere" id="callback-form" data-live data-dirty class="cb-stack"
-		data-count="{n} of {all}" data-total="{n} of {all} ticked" data-sentence="{n} of {all} ticked · {add} added · {del} removed" data-same="{n} of {all} ticked · as in the cloud" data-join=" · "
+		data-count="{n} of {all}" data-total="{n} of {all} ticked" data-sentence="{add} added · {del} removed" data-same="as in the cloud" data-join=" · "
 		data-tick="Tick all {n}" data-untick="Untick all {n}" data-tick-shown="Tick {n} shown" data-untick-shown="Untick {n} shown" data-tri="{name}, all {n}" data-tri-shown="{name}, {n} shown">
 		<button class="visually-hidden" type="submit" name="do" value="check" tabindex="-1">Check</button>
 		<label class="form-label" for="url">Callback URL</label><input class="form-control" id="url" name="url" value="https://hooks.example.com/live">
