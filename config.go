@@ -38,6 +38,7 @@ type serveOptions struct {
 	TimeZone       string        `default:"UTC" env:"CALLBOARD_TIME_ZONE" help:"Zone of times for people who chose none."`
 	SessionIdle    time.Duration `default:"30m" env:"CALLBOARD_SESSION_IDLE" help:"How long a session lives without use."`
 	SessionMax     time.Duration `default:"12h" env:"CALLBOARD_SESSION_MAX" help:"How long a session lives at most."`
+	WatchEvery     time.Duration `default:"1h" env:"CALLBOARD_WATCH_EVERY" help:"How often every app is read on its own, to find changes made elsewhere; 0 for never."`
 	Lease          time.Duration `default:"20s" env:"CALLBOARD_LEASE" help:"How long a change may be under way before it counts as left over; for tests."`
 	Grace          time.Duration `default:"30s" env:"CALLBOARD_GRACE" help:"How long an unanswered call may still land; for tests."`
 }
@@ -101,10 +102,10 @@ type serveConfig struct {
 func (o serveOptions) config() (serveConfig, error) {
 	var c serveConfig
 	var err error
-	if c.publicURL, err = origin("--public-url", o.PublicURL); err != nil {
+	if c.publicURL, err = origin("--public-url", o.PublicURL, "https://callboard.example.com"); err != nil {
 		return c, err
 	}
-	if c.proxy, err = origin("--proxy", o.Proxy); err != nil {
+	if c.proxy, err = origin("--proxy", o.Proxy, "http://proxy.example.com:3128"); err != nil {
 		return c, err
 	}
 	for _, text := range o.TrustedProxies {
@@ -130,6 +131,9 @@ func (o serveOptions) faults() error {
 			return fmt.Errorf("%s: %s is not longer than nothing", d.flag, d.value)
 		}
 	}
+	if o.WatchEvery < 0 {
+		return fmt.Errorf("--watch-every: %s is less than nothing", o.WatchEvery)
+	}
 	if o.Database != "" && o.DatabaseFile != "" {
 		return errors.New("--database and --database-file both name a database; leave one out")
 	}
@@ -140,13 +144,13 @@ func (o serveOptions) faults() error {
 }
 
 // origin reads an http or https address without a path; nil when none is given.
-func origin(flag, text string) (*url.URL, error) {
+func origin(flag, text, example string) (*url.URL, error) {
 	if text == "" {
 		return nil, nil
 	}
 	u, err := url.Parse(strings.TrimSuffix(text, "/"))
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("%s is not an address such as https://callboard.example.com, without a path", flag)
+		return nil, fmt.Errorf("%s is not an address such as %s, without a path", flag, example)
 	}
 	return u, nil
 }

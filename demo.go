@@ -59,37 +59,53 @@ func runDemo(ctx context.Context, o demoOptions, log *slog.Logger, stdout io.Wri
 		return err
 	}
 	defer remove()
+	unlock, err := lockFolder(folder)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	w, err := listen(ctx, o.Listen)
 	if err != nil {
 		return err
 	}
-	box, err := startDemoSandbox(folder)
+	defer w.listener.Close()             //nolint:errcheck // serving has closed it already
+	box, err := startDemoSandbox(folder) //nolint:contextcheck // listening on loopback takes no time
 	if err != nil {
-		return errors.Join(err, w.listener.Close())
-	}
-	defer closeSandbox(box, log)
-	c, unlock, err := openDemo(ctx, folder, box, z, log)
-	if err != nil {
-		return errors.Join(err, w.listener.Close())
-	}
-	defer unlock()
-	passwords, err := demoUsers(ctx, c.store, o.Password)
-	if err != nil {
-		return errors.Join(err, w.listener.Close(), c.store.Close())
-	}
-	text := lines("Callboard demo: "+w.url, "", passwords, "Sandbox, played API: "+box.APIURL(), "Sandbox, controls:   "+box.ControlURL(), "", "Nothing here talks to Tencent. Stop with Ctrl+C.")
-	if _, err := io.WriteString(stdout, text); err != nil {
 		return err
 	}
-	return c.run(ctx, w)
+	defer closeSandbox(ctx, box, log)
+	c, err := openDemo(ctx, folder, box, z, log)
+	if err != nil {
+		return err
+	}
+	passwords, err := demoUsers(ctx, c.store, o.Password)
+	if err != nil {
+		return errors.Join(err, c.close())
+	}
+	return c.run(ctx, w, stdout, lines("Callboard demo: "+w.url, "", passwords, "Sandbox, played API: "+box.APIURL(),
+		"Sandbox, controls:   "+box.ControlURL(), "", "Nothing here talks to Tencent. Stop with Ctrl+C."))
 }
 
+// Files of a demo's folder. The note tells it from the folder of a real console.
+const (
+	demoDatabase = "callboard.db"
+	demoNote     = "sample-data"
+	demoMaking   = "making" // folder of a database whose sample data is not complete
+)
+
+// demoFolder is the folder to keep, or a temporary one. It refuses that of a real console, which is no place for sample users.
 func demoFolder(data string) (folder string, remove func(), err error) {
-	if data != "" {
-		return data, func() {}, os.MkdirAll(data, 0o700)
+	if data == "" {
+		folder, err = os.MkdirTemp("", "callboard-demo-")
+		return folder, func() { _ = os.RemoveAll(folder) }, err
 	}
-	folder, err = os.MkdirTemp("", "callboard-demo-")
-	return folder, func() { _ = os.RemoveAll(folder) }, err
+	if !notThere(filepath.Join(data, demoDatabase)) && notThere(filepath.Join(data, demoNote)) {
+		return "", nil, fmt.Errorf("--data: %s is the folder of a real console; choose another for the demo", data)
+	}
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return "", nil, fmt.Errorf("--data: making the folder: %w", err)
+	}
+	return data, func() {}, nil
 }
 
 func startDemoSandbox(folder string) (*sandbox.Server, error) {
@@ -101,11 +117,14 @@ func startDemoSandbox(folder string) (*sandbox.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return box, box.Start("127.0.0.1:0", "127.0.0.1:0")
+	if err := box.Start("127.0.0.1:0", "127.0.0.1:0"); err != nil {
+		return nil, err
+	}
+	return box, nil
 }
 
-func closeSandbox(box *sandbox.Server, log *slog.Logger) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+func closeSandbox(ctx context.Context, box *sandbox.Server, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err := box.Close(ctx); err != nil {
 		log.Error("the sandbox did not stop cleanly", "err", err)
@@ -113,35 +132,36 @@ func closeSandbox(box *sandbox.Server, log *slog.Logger) {
 }
 
 // openDemo opens the demo's database; a new one gets sample apps with some past first.
-func openDemo(ctx context.Context, folder string, box *sandbox.Server, z *time.Location, log *slog.Logger) (*console, func(), error) {
+func openDemo(ctx context.Context, folder string, box *sandbox.Server, z *time.Location, log *slog.Logger) (*console, error) {
+	regions, err := demoRegions(box.APIURL())
+	if err != nil {
+		return nil, err
+	}
+	fresh := notThere(filepath.Join(folder, demoDatabase))
+	keys, err := store.LoadKeys(filepath.Join(folder, "keyset.json"), fresh)
+	if err != nil {
+		return nil, err
+	}
+	if fresh {
+		if err := makeSampleData(ctx, folder, keys, box, regions); err != nil {
+			return nil, fmt.Errorf("making the sample data: %w", err)
+		}
+	}
+	o := serveOptions{Data: folder, WatchEvery: time.Hour, SessionIdle: 12 * time.Hour, SessionMax: 24 * time.Hour}
+	return build(ctx, parts{database: filepath.Join(folder, demoDatabase), keys: keys, regions: regions, sandbox: true, options: o, config: serveConfig{zone: z}}, log)
+}
+
+// demoRegions are the sandbox under three names, and none of Tencent's own hosts.
+func demoRegions(api string) (*tencent.Directory, error) {
 	var extra []string
 	for _, name := range []string{"sandbox-singapore", "sandbox-china", "sandbox-usa"} {
-		extra = append(extra, name+"="+box.APIURL())
+		extra = append(extra, name+"="+api)
 	}
-	regions, err := tencent.NewDirectory(strings.Join(extra, ","))
+	all, err := tencent.NewDirectory(strings.Join(extra, ","))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	regions = regions.OnlyExtra()
-	o := serveOptions{Data: folder, SessionIdle: 12 * time.Hour, SessionMax: 24 * time.Hour}
-	if err := seedDemo(ctx, folder, box, regions); err != nil {
-		return nil, nil, fmt.Errorf("making the sample data: %w", err)
-	}
-	unlock, err := lockFolder(folder)
-	if err != nil {
-		return nil, nil, err
-	}
-	keys, err := store.LoadKeys(filepath.Join(folder, "keyset.json"), false)
-	if err != nil {
-		unlock()
-		return nil, nil, err
-	}
-	c, err := build(ctx, parts{database: filepath.Join(folder, "callboard.db"), keys: keys, regions: regions, sandbox: true, options: o, config: serveConfig{zone: z}}, log)
-	if err != nil {
-		unlock()
-		return nil, nil, err
-	}
-	return c, unlock, nil
+	return all.OnlyExtra(), nil
 }
 
 // demoUsers gives each sample user a password and says which.
@@ -184,19 +204,32 @@ func demoUser(ctx context.Context, s *store.Store, name, password string) error 
 	return s.SetPassword(ctx, store.Console, u.ID, hash, "")
 }
 
-// seedDemo makes the sample apps and their past, once, by the same acts that people do.
-func seedDemo(ctx context.Context, folder string, box *sandbox.Server, regions *tencent.Directory) error {
-	done := filepath.Join(folder, "sample-data")
-	if _, err := os.Stat(done); err == nil {
-		return nil
-	}
-	keys, err := store.LoadKeys(filepath.Join(folder, "keyset.json"), true)
-	if err != nil {
+// makeSampleData makes the sample apps and their past by the same acts that people do. The database gets its name when
+// it is complete, so a demo that was killed here begins anew.
+func makeSampleData(ctx context.Context, folder string, keys *store.Keys, box *sandbox.Server, regions *tencent.Directory) error {
+	making := filepath.Join(folder, demoMaking)
+	if err := errors.Join(os.RemoveAll(making), os.Mkdir(making, 0o700)); err != nil {
 		return err
 	}
+	for _, a := range demoApps {
+		box.SetCallback(a.id, nil)
+	}
+	database := filepath.Join(making, demoDatabase)
+	if err := seedDemo(ctx, database, keys, box, regions); err != nil {
+		return err
+	}
+	note := []byte("This is the folder of a demo. Remove it to start anew.\n")
+	if err := os.WriteFile(filepath.Join(folder, demoNote), note, 0o600); err != nil {
+		return err
+	}
+	return errors.Join(os.Rename(database, filepath.Join(folder, demoDatabase)), os.RemoveAll(making))
+}
+
+func seedDemo(ctx context.Context, database string, keys *store.Keys, box *sandbox.Server, regions *tencent.Directory) error {
 	d := &seeder{box: box, now: time.Now().Add(-9 * 24 * time.Hour)}
 	clock := func() time.Time { return d.now }
-	if d.store, err = store.Open(ctx, store.Options{Database: filepath.Join(folder, "callboard.db"), Keys: keys, Clock: clock}); err != nil {
+	var err error
+	if d.store, err = store.Open(ctx, store.Options{Database: database, Keys: keys, Clock: clock}); err != nil {
 		return err
 	}
 	client := tencent.New(tencent.Options{Now: clock})
@@ -204,10 +237,7 @@ func seedDemo(ctx context.Context, folder string, box *sandbox.Server, regions *
 	d.changes = changes.New(changes.Options{Store: d.store, Client: client, Regions: regions, Clock: clock})
 	err = d.seed(ctx)
 	d.changes.Close(ctx)
-	if err = errors.Join(err, d.store.Close()); err != nil {
-		return err
-	}
-	return os.WriteFile(done, []byte("The sample apps are made. Remove this folder to start anew.\n"), 0o600)
+	return errors.Join(err, d.store.Close())
 }
 
 // seeder lives in the past and comes forward.
@@ -332,10 +362,10 @@ func runSandbox(ctx context.Context, o sandboxOptions, log *slog.Logger, stdout 
 	if err != nil {
 		return err
 	}
-	if err := box.Start(o.Listen, o.Control); err != nil {
-		return err
+	if err := box.Start(o.Listen, o.Control); err != nil { //nolint:contextcheck // listening on loopback takes no time
+		return fmt.Errorf("--listen or --control: %w", err)
 	}
-	defer closeSandbox(box, log)
+	defer closeSandbox(ctx, box, log)
 	if _, err := io.WriteString(stdout, lines("Played API: "+box.APIURL(), "Controls:   "+box.ControlURL())); err != nil {
 		return err
 	}

@@ -22,10 +22,12 @@ import (
 var version = "dev"
 
 func main() {
+	syscall.Umask(0o077) // what the console writes is its owner's alone, the database too
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl+C ends a stop that takes too long
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
 }
 
 // run is the whole program: it reads options, does what they say and returns the exit code.
@@ -101,7 +103,7 @@ func checkHealth(ctx context.Context, o healthOptions) error {
 	if err != nil {
 		return errors.New("the console does not answer")
 	}
-	defer answer.Body.Close() //nolint:errcheck // only its status counts
+	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
 		return fmt.Errorf("the console answers, but is not ready (HTTP %d)", answer.StatusCode)
 	}
@@ -176,7 +178,9 @@ func (w *web) serve(ctx context.Context, h http.Handler, log *slog.Logger) error
 		log.Error("some requests were cut off", "err", err)
 		_ = w.server.Close()
 	}
-	<-failed
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving: %w", err)
+	}
 	return nil
 }
 

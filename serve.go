@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -72,35 +73,35 @@ func (c *console) build(ctx context.Context, p parts) error {
 	}
 	secure := p.config.publicURL != nil && p.config.publicURL.Scheme == "https"
 	c.client = tencent.New(tencent.Options{Proxy: p.config.proxy})
-	c.changes = changes.New(changes.Options{Store: c.store, Client: c.client, Regions: p.regions, Log: c.log, Lease: p.options.Lease, Grace: p.options.Grace})
+	c.changes = changes.New(changes.Options{Store: c.store, Client: c.client, Regions: p.regions, Log: c.log, Lease: p.options.Lease, Grace: p.options.Grace,
+		WatchEvery: p.options.WatchEvery})
 	c.pages, err = handlers.New(handlers.Options{Store: c.store, Changes: c.changes, Regions: p.regions, Texts: texts,
 		Cookies: auth.NewCookies(keys, secure, int(c.sessions.Absolute.Seconds())), Sessions: c.sessions, Log: c.log, Zone: p.config.zone, Version: version,
 		PublicURL: p.config.publicURL, TrustedProxies: p.config.proxies, SetupCode: c.code, Sandbox: p.sandbox})
 	return err
 }
 
-// run serves until ctx ends: requests first, then changes under way, then the rest.
-func (c *console) run(ctx context.Context, w *web) error {
+// run says that the console is ready and serves until ctx ends: requests first, then changes under way, then the rest.
+func (c *console) run(ctx context.Context, w *web, stdout io.Writer, text string) error {
+	if _, err := io.WriteString(stdout, text); err != nil {
+		return errors.Join(fmt.Errorf("saying where the console is: %w", err), c.close())
+	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		c.changes.Run(background)
-	}()
-	tidied := make(chan struct{})
-	go func() {
-		defer close(tidied)
-		c.tidy(background)
-	}()
+	var loops sync.WaitGroup
+	loops.Go(func() { c.changes.Run(background) })
+	loops.Go(func() { c.tidy(background) })
 	err := w.serve(ctx, c.pages, c.log)
 	finish, cancel := context.WithTimeout(background, stopTime)
 	defer cancel()
 	c.changes.Close(finish)
 	stop()
-	<-done
-	<-tidied
+	loops.Wait()
+	return errors.Join(err, c.close())
+}
+
+func (c *console) close() error {
 	c.client.Close()
-	return errors.Join(err, c.store.Close())
+	return c.store.Close()
 }
 
 // tidy removes what has expired, now and every hour.
@@ -126,88 +127,112 @@ func runServe(ctx context.Context, o serveOptions, log *slog.Logger, stdout io.W
 	}
 	regions, err := tencent.NewDirectory(o.ExtraEndpoints)
 	if err != nil {
-		return err
+		return fmt.Errorf("--extra-endpoints: %w", err)
 	}
 	w, err := listen(ctx, o.Listen)
 	if err != nil {
 		return err
 	}
-	c, unlock, err := openData(ctx, o, config, regions, log)
+	defer w.listener.Close() //nolint:errcheck // serving has closed it already
+	c, unlock, err := openData(ctx, o, parts{regions: regions, options: o, config: config}, log)
 	if err != nil {
-		return errors.Join(err, w.listener.Close())
+		return err
 	}
 	defer unlock()
 	address := w.url
 	if config.publicURL != nil {
 		address = config.publicURL.String()
 	}
-	text := "Callboard " + versionText() + " is ready at " + address
-	if c.code != "" {
-		text = lines(text, "Nobody can sign in yet. Open "+address+"/setup and enter this code.", "Setup code: "+c.code)
-	} else {
-		text = lines(text)
-	}
-	if _, err := io.WriteString(stdout, text); err != nil {
-		return err
-	}
-	return c.run(ctx, w)
+	return c.run(ctx, w, stdout, c.greeting(address))
 }
 
-// openData opens database and key set, which belong together.
-func openData(ctx context.Context, o serveOptions, config serveConfig, regions *tencent.Directory, log *slog.Logger) (*console, func(), error) {
-	database, err := o.databaseAddress()
+// greeting says where the console is, and how the first person gets in.
+func (c *console) greeting(address string) string {
+	ready := "Callboard " + versionText() + " is ready at " + address
+	if c.code == "" {
+		return lines(ready)
+	}
+	return lines(ready, "Nobody can sign in yet. Open "+address+"/setup and enter this code.", "Setup code: "+c.code)
+}
+
+// openData opens database and key set, which belong together. What it made for nothing is gone again after an error.
+func openData(ctx context.Context, o serveOptions, p parts, log *slog.Logger) (c *console, unlock func(), err error) {
+	if p.database, err = o.databaseAddress(); err != nil {
+		return nil, nil, err
+	}
+	if o.Keyset != "" {
+		if p.keys, err = store.ParseKeys([]byte(o.Keyset)); err != nil {
+			return nil, nil, fmt.Errorf("--keyset: %w", err)
+		}
+	}
+	remove, err := makeFolder(o.Data)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := os.MkdirAll(o.Data, 0o700); err != nil {
-		return nil, nil, fmt.Errorf("making the data folder: %w", err)
-	}
-	unlock := func() {}
-	fresh := true
-	if !store.IsPostgres(database) {
+	unlock = func() {}
+	if !store.IsPostgres(p.database) {
 		if unlock, err = lockFolder(o.Data); err != nil {
 			return nil, nil, err
 		}
-		_, err := os.Stat(database)
-		fresh = errors.Is(err, os.ErrNotExist)
 	}
-	c, err := openWithKeys(ctx, o, parts{database: database, regions: regions, options: o, config: config}, fresh, log)
-	if err != nil {
+	if c, err = openWithKeys(ctx, o, p, log); err != nil {
 		unlock()
+		remove()
 		return nil, nil, err
 	}
 	return c, unlock, nil
 }
 
-func openWithKeys(ctx context.Context, o serveOptions, p parts, fresh bool, log *slog.Logger) (*console, error) {
-	path := o.KeysetFile
-	if path == "" {
-		path = filepath.Join(o.Data, "keyset.json")
+// makeFolder makes the data folder where there is none; remove takes that back while the folder is empty.
+func makeFolder(path string) (remove func(), err error) {
+	remove = func() {}
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		remove = func() { _ = os.Remove(path) }
 	}
-	made := false
-	var err error
-	if o.Keyset != "" {
-		p.keys, err = store.ParseKeys([]byte(o.Keyset))
-	} else {
-		_, statErr := os.Stat(path)
-		made = errors.Is(statErr, os.ErrNotExist)
-		if made && !fresh {
-			return nil, fmt.Errorf("there is a database but no key set at %s; without its key set the stored secrets cannot be read. Put the key set back, or name it with --keyset-file", path)
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("--data: making the data folder: %w", err)
+	}
+	return remove, nil
+}
+
+// openWithKeys opens the database with the key set given, or with that of the file.
+func openWithKeys(ctx context.Context, o serveOptions, p parts, log *slog.Logger) (*console, error) {
+	made := ""
+	if p.keys == nil {
+		path := o.KeysetFile
+		if path == "" {
+			path = filepath.Join(o.Data, "keyset.json")
 		}
-		p.keys, err = store.LoadKeys(path, true)
-	}
-	if err != nil {
-		return nil, err
+		missing := notThere(path)
+		if missing && !store.IsPostgres(p.database) && !notThere(p.database) {
+			return nil, noKeys(path)
+		}
+		var err error
+		if p.keys, err = store.LoadKeys(path, true); err != nil {
+			return nil, fmt.Errorf("--keyset-file %s: %w", path, err)
+		}
+		if missing {
+			made = path
+		}
 	}
 	c, err := build(ctx, p, log)
-	if errors.Is(err, store.ErrKeys) {
-		if made {
-			// It was made for a database that has one already: leave nothing behind that looks right.
-			_ = os.Remove(path)
-		}
+	switch {
+	case !errors.Is(err, store.ErrKeys):
+		return c, err
+	case made == "":
 		return nil, errors.New("the key set does not belong to this database; start with the key set that the database was made with (--keyset-file or CALLBOARD_KEYSET)")
 	}
-	return c, err
+	// A PostgreSQL database shows only now that it has a key set already: leave nothing behind that looks right.
+	return nil, errors.Join(noKeys(made), os.Remove(made))
+}
+
+func notThere(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, os.ErrNotExist)
+}
+
+func noKeys(path string) error {
+	return fmt.Errorf("there is a database but no key set at %s; without its key set the stored secrets cannot be read. Put the key set back, or name it with --keyset-file", path)
 }
 
 // databaseAddress is the PostgreSQL address, or the SQLite file in the data folder.
@@ -216,7 +241,7 @@ func (o serveOptions) databaseAddress() (string, error) {
 	if o.DatabaseFile != "" {
 		text, err := os.ReadFile(o.DatabaseFile)
 		if err != nil {
-			return "", fmt.Errorf("reading the database address: %w", err)
+			return "", fmt.Errorf("--database-file: reading the database address: %w", err)
 		}
 		address = strings.TrimSpace(string(text))
 	}
@@ -233,7 +258,7 @@ func (o serveOptions) databaseAddress() (string, error) {
 func lockFolder(folder string) (unlock func(), err error) {
 	f, err := os.OpenFile(filepath.Join(folder, "callboard.lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("opening the data folder: %w", err)
+		return nil, fmt.Errorf("--data: opening the data folder: %w", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()

@@ -23,8 +23,8 @@ func (n Need) Allows(role string) bool {
 	if n == Anyone {
 		return true
 	}
-	have := slices.Index(order, Need(role))
-	return have > 0 && have >= slices.Index(order, n)
+	have, least := slices.Index(order, Need(role)), slices.Index(order, n)
+	return have > 0 && least > 0 && have >= least
 }
 
 // Route is one line of the table.
@@ -56,6 +56,8 @@ var Routes = []Route{
 	{"POST", "/apps/:sdkappid/callback/review", Operator},
 	{"GET", "/apps/:sdkappid/callback/review/:plan", Support},
 	{"POST", "/apps/:sdkappid/callback/apply", Operator},
+	{"GET", "/apps/:sdkappid/compare", Support},
+	{"GET", "/apps/:sdkappid/at", Support},
 	{"GET", "/changes/:number", Support},
 	{"POST", "/changes/:number", Operator},
 	{"GET", "/history", Support},

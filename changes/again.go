@@ -9,11 +9,14 @@ import (
 
 // Again makes a new plan that wants what an earlier change wanted, on a fresh reading. Call "" chooses by that reading;
 // "set_callback" or "update_callback" is for when Tencent answered that the other one is needed. ErrNoReading: the app
-// could not be read, so nothing was planned; the View says why.
+// could not be read, so nothing was planned; the View says why. ErrNothing: the entry never wanted anything.
 func (s *Service) Again(ctx context.Context, a store.Actor, number int64, call string) (store.Plan, View, error) {
 	c, err := s.store.Change(ctx, number)
 	if err != nil {
 		return store.Plan{}, View{}, err
+	}
+	if c.Wanted == "" {
+		return store.Plan{}, View{}, ErrNothing
 	}
 	wanted, err := s.store.Configuration(ctx, c.Wanted)
 	if err != nil {
@@ -50,20 +53,19 @@ func MergeOf(opened, cloud, mine store.Configuration) Merge {
 	case mine.URL() == opened.URL():
 		m.URL = cloud.URL()
 	}
-	base := cloud
 	if cloud.IsNone() {
 		// Somebody deleted the callback: there is nothing to merge with, so the draft stands as it is.
 		m.Commands = mine.Commands()
 		return m
 	}
 	ours := Compare(opened, mine)
-	for _, w := range base.Commands() {
+	for _, w := range cloud.Commands() {
 		if mine.Has(w) || !opened.Has(w) {
 			m.Commands = append(m.Commands, w)
 		}
 	}
 	for _, w := range ours.Added {
-		if !base.Has(w) {
+		if !cloud.Has(w) {
 			m.Commands = append(m.Commands, w)
 		}
 	}
@@ -104,7 +106,7 @@ func (s *Service) PlanMerged(ctx context.Context, a store.Actor, number int64, u
 // mergeProblems allows the URLs and words of the three sides, and the catalogue.
 func mergeProblems(m Merge, url string, commands []string) Problems {
 	var list Problems
-	if url != m.Cloud.URL() && url != m.Mine.URL() {
+	if url == "" || (url != m.Cloud.URL() && url != m.Mine.URL()) {
 		list = append(list, Problem{Field: "url", ID: "url_choose"})
 	}
 	for _, w := range commands {

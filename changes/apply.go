@@ -88,7 +88,8 @@ func (s *Service) openChange(ctx context.Context, a store.Actor, p FullPlan, tar
 		if err != nil || !made {
 			return number, attempt, false, err
 		}
-		c, err := s.store.Change(ctx, number)
+		// From here on a change is there, which nobody else would carry out: a page that is closed must not stop it.
+		c, err := s.store.Change(context.WithoutCancel(ctx), number)
 		// A stale plan has its change, which ended at once.
 		return number, attempt, err == nil && c.Outcome == store.Pending, err
 	}

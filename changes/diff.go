@@ -3,6 +3,7 @@ package changes
 import (
 	"encoding/json"
 	"net/url"
+	"strings"
 
 	"callboard/store"
 	"callboard/tencent"
@@ -46,13 +47,13 @@ func Compare(before, after store.Configuration) Diff {
 // Nothing tells whether both are the same configuration.
 func (d Diff) Nothing() bool { return d.Before.Equal(d.After) }
 
-// hostOf is the host with its port, "" for none.
+// hostOf is the host with its port, "" for none. Names of hosts know no case.
 func hostOf(c store.Configuration) string {
 	u, err := url.Parse(c.URL())
 	if err != nil {
 		return ""
 	}
-	return u.Host
+	return strings.ToLower(u.Host)
 }
 
 // Summary is a difference in short, as lists show it. It is stored with the entry.

@@ -55,15 +55,20 @@ func Check(p Proposal, base *store.Reading) (store.Configuration, Problems) {
 			list = append(list, Problem{Field: "command", ID: "unknown_word", Args: map[string]any{"word": store.Text(w, 100)}})
 		}
 	}
-	switch n := utf8.RuneCountInString(strings.TrimSpace(p.Reason)); {
-	case n == 0:
-		list = append(list, Problem{Field: "reason", ID: "reason_missing"})
-	case n > MaxReason:
-		list = append(list, Problem{Field: "reason", ID: "reason_long", Args: map[string]any{"count": n, "limit": MaxReason}})
-	case strings.ContainsFunc(p.Reason, func(c rune) bool { return c == 0 || c == utf8.RuneError }):
-		list = append(list, Problem{Field: "reason", ID: "reason_text"})
-	}
+	list = append(list, reasonProblems(p.Reason)...)
 	return store.NewConfiguration(report.URL, p.Commands), list
+}
+
+func reasonProblems(reason string) Problems {
+	switch n := utf8.RuneCountInString(strings.TrimSpace(reason)); {
+	case n == 0:
+		return Problems{{Field: "reason", ID: "reason_missing"}}
+	case n > MaxReason:
+		return Problems{{Field: "reason", ID: "reason_long", Args: map[string]any{"count": n, "limit": MaxReason}}}
+	case strings.ContainsFunc(reason, func(c rune) bool { return c == 0 || c == utf8.RuneError }):
+		return Problems{{Field: "reason", ID: "reason_text"}}
+	}
+	return nil
 }
 
 // MakePlan stores a proposal as a plan. It makes no call. Mistakes come back as Problems.
@@ -101,7 +106,10 @@ func (s *Service) keepPlan(ctx context.Context, a store.Actor, p store.Plan, bas
 		return p, err
 	}
 	p.Kind, p.Region, p.Base = store.KindChange, app.Region, base.Digest()
-	if p.Call == "" {
+	switch {
+	case wanted.IsNone():
+		p.Kind, p.Call = store.KindDelete, string(tencent.CallDeleteCallback)
+	case p.Call == "":
 		p.Call = string(callFor(base))
 	}
 	p.ExpiresAt = s.now() + PlanLife.Milliseconds()
@@ -123,7 +131,7 @@ type FullPlan struct {
 	State        store.PlanState
 }
 
-// Nothing tells whether there is nothing to send. A call chosen by hand is always worth a try.
+// Nothing tells whether there is nothing to send.
 func (p FullPlan) Nothing() bool { return p.Diff.Nothing() }
 
 // Plan returns an app's plan; ErrPlanGone when there is none or it has expired.
@@ -186,7 +194,8 @@ func Consequences(d Diff) []Consequence {
 	added, removed := blocking(d.Added), blocking(d.Removed)
 	gift, policy := d.After.Has(GiftWord), d.After.Has(PolicyWord)
 	gone := !d.Before.IsNone() && d.After.IsNone()
-	off := !gone && len(d.After.Commands()) == 0 && !d.After.IsNone()
+	left := CountOf(d.After)
+	off := !d.After.IsNone() && left.Listed+left.Unlisted == 0
 
 	add(gone, Consequence{ID: "gone", Level: Warning, Tick: "off", Words: d.Before.Commands()})
 	add(off, Consequence{ID: "off", Level: Warning, Tick: "off", Words: d.Removed})

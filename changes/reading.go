@@ -64,7 +64,7 @@ func (s *Service) look(ctx context.Context, a store.Actor, sdkappid int64, polit
 	if err != nil {
 		return v, err
 	}
-	if polite && (s.resting.silent(target.Region.Host) || app.ArchivedAt != 0) {
+	if polite && (s.resting.silent(target.Region.Host, s.clock()) || app.ArchivedAt != 0) {
 		v.Rested = true
 		return v, s.lastReading(ctx, &v)
 	}
@@ -110,14 +110,16 @@ func (s *Service) target(ctx context.Context, app store.App) (tencent.Target, er
 
 // read asks Tencent for the callback. nil: the read failed. 100301 is a successful reading of none.
 func (s *Service) read(ctx context.Context, t tencent.Target, limit time.Duration) (*store.Configuration, tencent.Reply) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	random, err := draw()
 	if err != nil {
 		return nil, tencent.Reply{Call: tencent.CallGetCallback, Ending: tencent.NotSent, Fault: tencent.FaultSign}
 	}
-	callback, reply := s.client.GetCallback(ctx, t, random)
-	s.resting.note(t.Region.Host, reply.HasCode)
+	callback, reply := s.client.GetCallback(limited, t, random)
+	if ctx.Err() == nil && aboutHost(reply) {
+		s.resting.note(t.Region.Host, reply.HasCode, s.clock())
+	}
 	switch {
 	case reply.Accepted():
 		c := store.NewConfiguration(callback.URL, callback.Commands)
@@ -128,11 +130,17 @@ func (s *Service) read(ctx context.Context, t tencent.Target, limit time.Duratio
 	return nil, reply
 }
 
-// Codes of Tencent that decide what the console does next (647/64418 to 64421).
-const (
-	codeExists     = 100300
-	codeNoCallback = 100301
-)
+// aboutHost tells whether a reply says something about the host; a call that this console itself held back does not.
+func aboutHost(r tencent.Reply) bool {
+	switch r.Fault {
+	case tencent.FaultSign, tencent.FaultLimited, tencent.FaultLate, tencent.FaultRequest:
+		return false
+	}
+	return true
+}
+
+// codeNoCallback is Tencent's answer to a read of an app that has no callback (647/64418).
+const codeNoCallback = 100301
 
 func (s *Service) keepReading(ctx context.Context, a store.Actor, app store.App, c store.Configuration, reply tencent.Reply) (store.Reading, error) {
 	summary := ""

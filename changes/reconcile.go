@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"callboard/store"
+	"callboard/tencent"
 )
 
 // How the reconcile loop goes about its work.
@@ -16,16 +17,18 @@ const (
 	readBackTries = 12 // looks at a change that is no longer open, for the page alone
 )
 
-// Run is the reconcile loop: it settles left-over and unknown changes by reading back, and reads back once after an
-// applied one. It returns when ctx ends and every look has ended. Several processes may run it on one database.
+// Run is the one loop in the background: it settles left-over and unknown changes by reading back, reads back once after
+// an applied one, and reads every watched app on its schedule. It returns when ctx ends and every look has ended. Several processes may run it on one database.
 func (s *Service) Run(ctx context.Context) {
 	t := time.NewTicker(tick)
 	defer t.Stop()
 	var looks sync.WaitGroup
 	defer looks.Wait()
-	places := make(chan struct{}, looksAtOnce)
+	reconciling := pool{all: &looks, places: make(chan struct{}, looksAtOnce)}
+	watching := pool{all: &looks, places: make(chan struct{}, looksAtOnce)}
 	for {
-		s.lookAtDue(ctx, &looks, places)
+		s.lookAtDue(ctx, reconciling)
+		s.watchDue(ctx, watching)
 		select {
 		case <-ctx.Done():
 			return
@@ -35,21 +38,48 @@ func (s *Service) Run(ctx context.Context) {
 	}
 }
 
-// lookAtDue claims what is due until nothing is, and looks at a bounded number at once.
-func (s *Service) lookAtDue(ctx context.Context, looks *sync.WaitGroup, places chan struct{}) {
+// pool runs functions, a bounded number at once.
+type pool struct {
+	all    *sync.WaitGroup
+	places chan struct{}
+}
+
+// take waits for a place, or says at once that there is none when wait is false.
+func (p pool) take(wait bool) bool {
+	select {
+	case p.places <- struct{}{}:
+		return true
+	default:
+	}
+	if wait {
+		p.places <- struct{}{}
+	}
+	return wait
+}
+
+func (p pool) leave() { <-p.places }
+
+// run runs f in a place that was taken.
+func (p pool) run(f func()) {
+	p.all.Go(func() {
+		defer p.leave()
+		f()
+	})
+}
+
+// lookAtDue claims what is due until nothing is.
+func (s *Service) lookAtDue(ctx context.Context, looks pool) {
 	for ctx.Err() == nil {
+		looks.take(true)
 		c, err := s.store.ClaimDue(ctx)
 		if err != nil {
 			if !errors.Is(err, store.ErrNotFound) && ctx.Err() == nil {
 				s.log.Error("due changes could not be claimed", "err", err)
 			}
+			looks.leave()
 			return
 		}
-		places <- struct{}{}
-		looks.Go(func() {
-			defer func() { <-places }()
-			s.reconcile(ctx, store.Console, c)
-		})
+		looks.run(func() { s.reconcile(ctx, store.Console, c) })
 	}
 }
 
@@ -67,7 +97,11 @@ func (s *Service) CheckNow(ctx context.Context, a store.Actor, number int64) err
 		s.poke()
 		return nil
 	}
-	if c, err = s.store.Claim(ctx, number); err != nil {
+	c, err = s.store.Claim(ctx, number)
+	if errors.Is(err, store.ErrNotFound) {
+		return ErrNotOpen // settled meanwhile
+	}
+	if err != nil {
 		return err
 	}
 	s.reconcile(ctx, a, c)
@@ -105,7 +139,12 @@ func (s *Service) reconcile(ctx context.Context, a store.Actor, c store.Change) 
 // settle decides by reading back: equal to wanted is applied; equal to previous is not applied, once the call can no
 // longer land; anything else is overtaken.
 func (s *Service) settle(ctx context.Context, a store.Actor, c store.Change) error {
-	app, found, err := s.readFor(ctx, a, c, false)
+	// Asked before the read: a call may land between a read and the end of the grace.
+	over, err := s.store.GraceOver(ctx, c.Number)
+	if err != nil {
+		return err
+	}
+	app, found, reply, err := s.readFor(ctx, a, c, false)
 	if err != nil || found == nil {
 		return err
 	}
@@ -114,9 +153,8 @@ func (s *Service) settle(ctx context.Context, a store.Actor, c store.Change) err
 	case c.Wanted:
 		how.Settled = store.Applied
 	case c.Previous:
-		over, err := s.store.GraceOver(ctx, c.Number)
-		if err != nil || !over {
-			return err
+		if !over {
+			return nil
 		}
 		how.Settled = store.NotApplied
 	}
@@ -128,21 +166,13 @@ func (s *Service) settle(ctx context.Context, a store.Actor, c store.Change) err
 		return nil
 	}
 	// While it was open no drift was judged; the same answer is judged now.
-	_, err = s.store.KeepReading(ctx, a, s.judged(ctx, app, *found, c))
+	_, err = s.keepReading(ctx, a, app, *found, reply)
 	return err
-}
-
-func (s *Service) judged(ctx context.Context, app store.App, found store.Configuration, c store.Change) store.NewReading {
-	n := store.NewReading{SDKAppID: app.SDKAppID, Configuration: found, Host: c.Host, RecordVersion: app.RecordVersion}
-	if ours, err := s.store.Configuration(ctx, app.Record); err == nil {
-		n.Summary = Compare(ours, found).Summary().String()
-	}
-	return n
 }
 
 // readBack looks once at what the cloud holds after a change that is no longer open.
 func (s *Service) readBack(ctx context.Context, a store.Actor, c store.Change) error {
-	_, found, err := s.readFor(ctx, a, c, c.Checks+1 >= readBackTries)
+	_, found, _, err := s.readFor(ctx, a, c, c.Checks+1 >= readBackTries)
 	if err != nil || found == nil {
 		return err
 	}
@@ -150,25 +180,25 @@ func (s *Service) readBack(ctx context.Context, a store.Actor, c store.Change) e
 }
 
 // readFor reads the app of a change and keeps the reading. nil: the read told nothing, which is noted with the change.
-func (s *Service) readFor(ctx context.Context, a store.Actor, c store.Change, last bool) (store.App, *store.Configuration, error) {
+func (s *Service) readFor(ctx context.Context, a store.Actor, c store.Change, last bool) (store.App, *store.Configuration, tencent.Reply, error) {
 	app, err := s.store.App(ctx, c.SDKAppID)
 	if err != nil {
-		return app, nil, err
+		return app, nil, tencent.Reply{}, err
 	}
 	target, err := s.target(ctx, app)
 	if errors.Is(err, ErrNoRegion) || errors.Is(err, store.ErrKeys) {
-		return app, nil, s.store.Postpone(ctx, c.Number, nil, "region", last)
+		return app, nil, tencent.Reply{}, s.store.Postpone(ctx, c.Number, nil, "region", last)
 	}
 	if err != nil {
-		return app, nil, err
+		return app, nil, tencent.Reply{}, err
 	}
 	found, reply := s.read(ctx, target, CompareWait)
 	if found == nil {
 		err := s.store.Postpone(ctx, c.Number, codeOf(reply), string(reply.Fault), last)
-		return app, nil, errors.Join(err, s.store.ReadingFailed(ctx, app.SDKAppID, codeOf(reply), string(reply.Fault)))
+		return app, nil, reply, errors.Join(err, s.store.ReadingFailed(ctx, app.SDKAppID, codeOf(reply), string(reply.Fault)))
 	}
 	_, err = s.keepReading(ctx, a, app, *found, reply)
-	return app, found, err
+	return app, found, reply, err
 }
 
 // ReadBackNow reads back once after a change that is no longer open, without waiting for the loop.

@@ -1,11 +1,14 @@
 package changes
 
 import (
+	"cmp"
 	"net"
 	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"callboard/store"
 )
@@ -44,12 +47,16 @@ const MaxURL = 2048
 // CheckURL judges a typed URL against the rules of Tencent's console (647/74157) and against what the cloud has.
 // A URL that equals the cloud's may stay: its faults are warnings.
 func CheckURL(typed string, cloud store.Configuration) URLReport {
-	r := URLReport{URL: strings.TrimSpace(typed)}
-	r.Trimmed = r.URL != typed
-	stays := !cloud.IsNone() && r.URL == cloud.URL()
+	stays := !cloud.IsNone() && typed == cloud.URL()
+	r := URLReport{URL: typed}
+	if !stays {
+		r.URL = strings.TrimSpace(typed)
+		r.Trimmed = r.URL != typed
+		stays = !cloud.IsNone() && r.URL == cloud.URL()
+	}
 	u := r.parse()
 	if u != nil {
-		r.add(schemeRule(u), hostRule(u), queryRule(u), portRule(u), pathRule(u), addressRule(u))
+		r.add(r.schemeRule(u), hostRule(u), r.queryRule(u), portRule(u), pathRule(u), addressRule(u))
 		r.add(againstCloud(u, cloud)...)
 	}
 	if stays {
@@ -93,12 +100,12 @@ func (r *URLReport) parse() *url.URL {
 	case strings.ContainsFunc(r.URL, func(c rune) bool { return c < 0x20 || c == 0x7f || (c >= 0x80 && c < 0xa0) }):
 		r.add(Finding{ID: "url_control", Level: Fault})
 		return nil
-	case strings.ContainsAny(r.URL, " \u00a0\u3000\\"):
+	case strings.ContainsFunc(r.URL, func(c rune) bool { return c == '\\' || unicode.IsSpace(c) }):
 		r.add(Finding{ID: "url_space", Level: Fault})
 		return nil
 	}
 	u, err := url.Parse(r.URL)
-	if err != nil || u.Opaque != "" {
+	if err != nil || u.Opaque != "" || !utf8.ValidString(r.URL) {
 		r.add(Finding{ID: "url_form", Level: Fault})
 		return nil
 	}
@@ -111,11 +118,13 @@ func (r *URLReport) parse() *url.URL {
 	return u
 }
 
-func schemeRule(u *url.URL) Finding {
-	switch u.Scheme {
-	case "https":
+// schemeRule wants small letters: the URL is sent as typed, and the documents have no other form.
+func (r *URLReport) schemeRule(u *url.URL) Finding {
+	switch {
+	case !strings.HasPrefix(r.URL, u.Scheme+":"):
+	case u.Scheme == "https":
 		return Finding{ID: "https", Level: Fine}
-	case "http":
+	case u.Scheme == "http":
 		return Finding{ID: "http", Level: Warning}
 	}
 	return Finding{ID: "scheme", Level: Fault}
@@ -142,14 +151,21 @@ func hostRule(u *url.URL) Finding {
 			return Finding{ID: id, Level: Fault, Args: map[string]any{"label": label}}
 		}
 	}
+	// 1.2.3 and 0x7f.1 are read as addresses by some resolvers and refused by others.
+	if endsInNumber(host) {
+		return Finding{ID: "host_number", Level: Fault}
+	}
 	if !strings.Contains(host, ".") {
 		return Finding{ID: "host_single", Level: Warning, Args: map[string]any{"host": host}}
 	}
-	if last := host[strings.LastIndex(host, ".")+1:]; strings.Trim(last, "0123456789") == "" {
-		// 1.2.3 and 0x7f.1 are read as addresses by some resolvers and refused by others.
-		return Finding{ID: "host_number", Level: Fault}
-	}
 	return Finding{ID: "host", Level: Fine}
+}
+
+// endsInNumber tells whether the last part of a host is a decimal or hexadecimal number, which no public name ends in.
+func endsInNumber(host string) bool {
+	last := strings.ToLower(host[strings.LastIndex(host, ".")+1:])
+	hex, is := strings.CutPrefix(last, "0x")
+	return strings.Trim(last, "0123456789") == "" || (is && strings.Trim(hex, "0123456789abcdef") == "")
 }
 
 // labelFault applies the console's rule: letters, digits, hyphen; the hyphen not doubled, not first or last.
@@ -172,9 +188,9 @@ func labelFault(label string) string {
 	return ""
 }
 
-func queryRule(u *url.URL) Finding {
+func (r *URLReport) queryRule(u *url.URL) Finding {
 	switch {
-	case u.Fragment != "" || strings.Contains(u.String(), "#"):
+	case strings.Contains(r.URL, "#"): // an empty fragment too, which url.Parse forgets
 		return Finding{ID: "fragment", Level: Fault}
 	case u.RawQuery != "" || u.ForceQuery:
 		return Finding{ID: "query", Level: Warning}
@@ -198,10 +214,11 @@ func portRule(u *url.URL) Finding {
 }
 
 func pathRule(u *url.URL) Finding {
-	if strings.ContainsFunc(u.Path, func(c rune) bool { return c >= 0x80 }) && u.RawPath == "" {
+	typed := cmp.Or(u.RawPath, u.EscapedPath())
+	if strings.ContainsFunc(typed, func(c rune) bool { return c >= 0x80 }) {
 		return Finding{ID: "path_ascii", Level: Warning}
 	}
-	if strings.ContainsAny(u.EscapedPath(), "!$&") {
+	if strings.ContainsAny(typed, "!$&") {
 		return Finding{ID: "path_signs", Level: Warning}
 	}
 	return Finding{}

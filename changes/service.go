@@ -63,6 +63,8 @@ type Options struct {
 	Clock   func() time.Time
 	Lease   time.Duration // 0: 20 s
 	Grace   time.Duration // 0: 30 s
+	// WatchEvery is how often every app is read on its own; 0: never.
+	WatchEvery time.Duration
 }
 
 // Service carries out what people and the console itself want. It is safe for concurrent use and with several processes
@@ -75,6 +77,8 @@ type Service struct {
 	clock   func() time.Time
 	lease   time.Duration
 	grace   time.Duration
+
+	watchEvery time.Duration
 	// A short lease, as tests use it, shortens what has to fit into it.
 	compareWait   time.Duration
 	writeDeadline time.Duration
@@ -88,7 +92,7 @@ type Service struct {
 
 // New makes a Service. Run must be running for changes to be settled; Close waits for those under way.
 func New(o Options) *Service {
-	s := &Service{store: o.Store, client: o.Client, regions: o.Regions, log: o.Log, clock: o.Clock, lease: o.Lease, grace: o.Grace, wake: make(chan struct{}, 1)}
+	s := &Service{store: o.Store, client: o.Client, regions: o.Regions, log: o.Log, clock: o.Clock, lease: o.Lease, grace: o.Grace, watchEvery: o.WatchEvery, wake: make(chan struct{}, 1)}
 	if s.log == nil {
 		s.log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
@@ -151,14 +155,14 @@ type hosts struct {
 	since map[string]time.Time
 }
 
-func (h *hosts) silent(host string) bool {
+func (h *hosts) silent(host string, now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	at, ok := h.since[host]
-	return ok && time.Since(at) < HostRest
+	return ok && now.Sub(at) < HostRest
 }
 
-func (h *hosts) note(host string, answered bool) {
+func (h *hosts) note(host string, answered bool, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if answered {
@@ -168,5 +172,5 @@ func (h *hosts) note(host string, answered bool) {
 	if h.since == nil {
 		h.since = map[string]time.Time{}
 	}
-	h.since[host] = time.Now()
+	h.since[host] = now
 }

@@ -217,16 +217,32 @@ func (s *server) showApp(c echo.Context) error {
 	return seeOther(c, views.AppPath(a.SDKAppID, "/callback"))
 }
 
-// checkApp reads an app now; it changes nothing at Tencent.
-func (s *server) checkApp(c echo.Context) error {
+// actOnApp reads an app now, or begins one of the acts that concern the app as a whole. Only a plan, once applied,
+// changes something at Tencent.
+func (s *server) actOnApp(c echo.Context) error {
 	a, err := s.app(c)
 	if err != nil {
 		return err
 	}
-	if _, err := s.Changes.Look(c.Request().Context(), actor(c), a.SDKAppID); err != nil {
-		return err
+	switch c.FormValue("do") {
+	case "", "check":
+		if _, err := s.Changes.Look(c.Request().Context(), actor(c), a.SDKAppID); err != nil {
+			return err
+		}
+		return seeOther(c, views.AppPath(a.SDKAppID, "/callback"))
+	case "accept":
+		return s.acceptDrift(c, a)
+	case "put-back":
+		return s.putBack(c, a)
+	case "delete":
+		return s.planDelete(c, a)
+	case "watch", "unwatch":
+		if err := s.Store.SetWatched(c.Request().Context(), actor(c), a.SDKAppID, c.FormValue("do") == "watch"); err != nil {
+			return err
+		}
+		return seeOther(c, views.AppPath(a.SDKAppID, "/settings"), "saved", "1")
 	}
-	return seeOther(c, views.AppPath(a.SDKAppID, "/callback"))
+	return echo.NewHTTPError(http.StatusBadRequest)
 }
 
 // app is the app that the address names.

@@ -28,6 +28,7 @@ type callbackForm struct {
 	reason   string
 	filter   string
 	only     bool
+	restored bool // filled from an entry of the history
 }
 
 func readCallback(c echo.Context) callbackForm {
@@ -50,7 +51,11 @@ func (s *server) showCallback(c echo.Context) error {
 	}
 	f := callbackForm{opened: s.Clock().UnixMilli()}
 	f.fill(v.Reading)
-	return s.renderForm(c, http.StatusOK, f, v, nil)
+	notice, err := s.restore(c, a, &f, v)
+	if err != nil {
+		return err
+	}
+	return s.renderForm(c, http.StatusOK, f, v, nil, notice)
 }
 
 // fill takes URL and events from a reading.
@@ -191,12 +196,15 @@ func (s *server) review(c echo.Context, a store.App, f callbackForm) error {
 }
 
 // renderForm shows the form over a view of the cloud.
-func (s *server) renderForm(c echo.Context, status int, f callbackForm, view changes.View, problems changes.Problems) error {
+func (s *server) renderForm(c echo.Context, status int, f callbackForm, view changes.View, problems changes.Problems, notices ...*views.Notice) error {
 	b := s.appBase(c, "callback.title", "callback", view.App)
 	k := s.clockOf(c, b.P)
 	v := views.CallbackPage{Base: b, Action: views.AppPath(view.App.SDKAppID, "/callback/review"), CanEdit: may(c, auth.Operator) && view.App.ArchivedAt == 0,
 		CanPlan: view.Reading != nil, Reading: itoa64(f.reading), OpenedAt: itoa64(f.opened), URL: f.url, Reason: f.reason, Filter: f.filter, Only: f.only,
-		HistoryHref: "/history?q=" + itoa64(view.App.SDKAppID)}
+		HistoryHref: "/history?q=" + itoa64(view.App.SDKAppID), CompareHref: views.AppPath(view.App.SDKAppID, "/compare"), AtHref: views.AppPath(view.App.SDKAppID, "/at")}
+	if v.CanEdit && view.Reading != nil && !view.Reading.Configuration.IsNone() {
+		v.Stop = &views.StopForm{Action: views.AppPath(view.App.SDKAppID, ""), Open: f.do == "delete"}
+	}
 	cloud := store.None
 	if view.Reading != nil {
 		cloud = view.Reading.Configuration
@@ -204,7 +212,12 @@ func (s *server) renderForm(c echo.Context, status int, f callbackForm, view cha
 	report := changes.CheckURL(f.url, cloud)
 	wanted := store.NewConfiguration(report.URL, f.commands)
 	diff := changes.Compare(cloud, wanted)
-	v.Dirty = f.do != "" || problems != nil
+	v.Dirty = f.do != "" || problems != nil || f.restored
+	for _, n := range notices {
+		if n != nil {
+			v.Notices = append(v.Notices, *n)
+		}
+	}
 	v.CloudURL = cloud.URL()
 	truth(&v, k, f, view)
 	urlCard(&v, report)
@@ -470,7 +483,15 @@ func (s *server) formNotices(c echo.Context, v *views.CallbackPage, k clock, vie
 			Link: &views.Link{Href: views.ChangePath(view.App.Drift), Text: p.T("callback.drift_link", "Number", view.App.Drift)}})
 	}
 	if view.Reading != nil && view.Reading.Configuration.IsNone() && view.App.FailedAt == 0 {
-		v.Notices = append(v.Notices, views.Notice{Level: "info", Title: p.T("callback.none_title"), Text: p.T("callback.none_text")})
+		n := views.Notice{Level: "info", Title: p.T("callback.none_title"), Text: p.T("callback.none_text")}
+		last, err := s.Store.History(c.Request().Context(), store.Filter{SDKAppID: view.App.SDKAppID, Kind: store.KindDelete, State: store.Applied, Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(last) == 1 && v.CanEdit && !v.Dirty {
+			n.Link = &views.Link{Href: views.AppPath(view.App.SDKAppID, "/callback?restore="+itoa64(last[0].Number)+"&side=before"), Text: p.T("callback.resume", "Number", last[0].Number)}
+		}
+		v.Notices = append(v.Notices, n)
 	}
 	return nil
 }
@@ -483,7 +504,7 @@ func readNotice(p *i18n.Printer, view changes.View) *views.Notice {
 	case view.Reply == nil || view.Fresh:
 		return nil
 	}
-	n := &views.Notice{Level: "bad", Title: p.T("callback.unread_title"), Text: readFailure(p, view.App.FailedCode, view.App.FailedFault) + " " + p.T("callback.unread_text")}
+	n := &views.Notice{Level: "bad", Title: p.T("callback.unread_title"), Text: p.T("callback.unread_text", "Why", readFailure(p, view.App.FailedCode, view.App.FailedFault))}
 	if code := view.App.FailedCode; code != nil {
 		n.Text = p.T(errorText(*code, "do"))
 		n.Title = p.T("callback.refused_title", "Meaning", meaning(p, *code), "Code", *code)

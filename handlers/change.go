@@ -142,9 +142,6 @@ func (s *server) planAgain(c echo.Context, e entry, call string) error {
 	if errors.Is(err, changes.ErrNoReading) {
 		p := s.printer(c)
 		n := readNotice(p, view)
-		if n == nil {
-			n = &views.Notice{Level: "bad", Title: p.T("callback.unread_title"), Text: p.T("callback.unread_text")}
-		}
 		return s.renderChange(c, http.StatusConflict, e, &rejected{notice: n})
 	}
 	if err != nil {
@@ -173,7 +170,7 @@ func (s *server) renderChange(c echo.Context, status int, e entry, r *rejected) 
 	b.App.Name, b.App.Environment, b.App.EnvWord, b.App.Region = e.App, e.Environment, b.P.T("environment."+e.Environment), s.regionName(b.P, e.Region)
 	p, k := b.P, s.clockOf(c, b.P)
 	v := views.ChangePage{Base: b, Number: "#" + itoa64(e.Number), RequestID: e.RequestID}
-	v.Title = stateOf(p, e.Change).Text + ", " + p.T("change.crumb", "Number", v.Number) + " · " + e.App
+	v.Title = stateOf(p, e.Change).Text + p.T("join.comma") + p.T("change.crumb", "Number", v.Number) + " · " + e.App
 	headline(&v, k, e)
 	if v.RequestID == "" {
 		v.Instead, v.InsteadID = p.T(insteadID(e)), v.Number+" · "+utc(e.StartedAt)
@@ -182,7 +179,9 @@ func (s *server) renderChange(c echo.Context, status int, e entry, r *rejected) 
 	progress(&v, k, e, may(c, auth.Operator))
 	if may(c, auth.Operator) && e.app.ArchivedAt == 0 {
 		next(&v, e)
+		driftStep(&v, e)
 	}
+	links(&v, e, may(c, auth.Operator) && e.app.ArchivedAt == 0)
 	if may(c, auth.Admin) && e.Outcome == store.Unknown && e.Settled == "" {
 		v.Close = &views.CloseForm{}
 		if r != nil && r.closing != nil {
@@ -197,6 +196,9 @@ func (s *server) renderChange(c echo.Context, status int, e entry, r *rejected) 
 	difference(&v, e)
 	exchange(&v, e)
 	v.Facts = s.changeFacts(p, k, e)
+	if err := s.driftSince(c, &v, k, e); err != nil {
+		return err
+	}
 	timeline(&v, k, e)
 	changeNotices(&v, k, e, r, c.QueryParam("found"))
 	return s.render(c, status, views.Change(v))
@@ -228,7 +230,7 @@ func headline(v *views.ChangePage, k clock, e entry) {
 		args = append(args, "Seconds", fmt.Sprintf("%.1f", float64(*e.DurationMS)/1000))
 	}
 	v.Headline, v.Meaning = p.T("head."+id+".title", args...), p.T("head."+id+".text", args...)
-	if strings.Contains(id, "applied") || e.Kind == store.KindDrift {
+	if id == store.Applied || id == "settled_applied" || id == "by_hand" || e.Kind == store.KindDrift || e.Kind == store.KindAccepted {
 		v.Zone = "(" + k.zoneName() + ")"
 	}
 }
@@ -350,6 +352,30 @@ func next(v *views.ChangePage, e entry) {
 	}
 	n.Title, n.Text = p.T("next."+id+".title"), p.T("next."+id+".text")
 	v.Next = n
+}
+
+// driftStep offers the two ways out of a drift: take what is there as ours, or put ours back.
+func driftStep(v *views.ChangePage, e entry) {
+	if e.Kind != store.KindDrift || e.app.Drift != e.Number {
+		return
+	}
+	p := v.P
+	v.Next = &views.NextStep{Action: views.AppPath(e.SDKAppID, ""), Title: p.T("drift.title"), Text: p.T("drift.text"), Seen: e.Found,
+		Links:   []views.Link{{Href: views.AppPath(e.SDKAppID, "/compare?from="+sideRecord+"&to="+sideCloud), Text: p.T("drift.compare")}},
+		Buttons: []views.Button{{Do: "accept", Text: p.T("drift.accept"), Icon: "check"}, {Do: "put-back", Text: p.T("drift.put_back"), Icon: "arrow-back-up", Primary: true}}}
+}
+
+// links lead from an entry to what can be done with it later.
+func links(v *views.ChangePage, e entry, write bool) {
+	if after, ok := e.configs[e.after()]; ok && e.after() != "" {
+		if write && !e.Open() && !after.IsNone() {
+			v.Links = append(v.Links, views.Link{Href: views.AppPath(e.SDKAppID, "/callback?restore="+itoa64(e.Number)), Text: v.P.T("restore.link")})
+		}
+		v.Links = append(v.Links, views.Link{Href: views.AppPath(e.SDKAppID, "/compare?from="+itoa64(e.Number)+"&to="+sideCloud), Text: v.P.T("compare.link")})
+	}
+	if before, ok := e.configs[e.Previous]; ok && write && !e.Open() && !before.IsNone() && e.Previous != e.after() {
+		v.Links = append(v.Links, views.Link{Href: views.AppPath(e.SDKAppID, "/callback?restore="+itoa64(e.Number)+"&side=before"), Text: v.P.T("restore.link_before")})
+	}
 }
 
 // explain says what a code of Tencent means and what to do.
@@ -522,7 +548,7 @@ func (s *server) changeFacts(p *i18n.Printer, k clock, e entry) []views.Fact {
 	add(e.ActionStatus != "", views.Fact{Name: "ActionStatus", Text: e.ActionStatus, Mono: true})
 	add(e.ErrorCode != nil && e.Kind == store.KindChange, views.Fact{Name: "ErrorInfo", Text: orElse(e.ErrorInfo, p.T("word.empty")), Mono: e.ErrorInfo != ""})
 	add(e.Call != "", views.Fact{Name: p.T("fact.call"), Text: e.Call, Mono: true})
-	add(true, views.Fact{Name: p.T("app.app"), Text: e.App + ", " + itoa64(e.SDKAppID)})
+	add(true, views.Fact{Name: p.T("app.app"), Text: e.App + p.T("join.comma") + itoa64(e.SDKAppID)})
 	add(true, views.Fact{Name: p.T("app.region"), Text: s.regionName(p, e.Region)})
 	add(e.Host != "", views.Fact{Name: p.T("fact.host"), Text: e.Host, Mono: true})
 	by := p.T("word.console")

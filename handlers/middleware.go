@@ -114,6 +114,8 @@ func (s *server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := r.ParseForm(); err != nil {
 			return echo.NewHTTPError(http.StatusBadRequest).SetInternal(err)
 		}
+		// What stands in the address is no part of a form: a link must not be able to fill one in.
+		r.Form = r.PostForm
 		n := 0
 		for _, values := range r.PostForm {
 			n += len(values)
@@ -186,12 +188,18 @@ func (s *server) crossOrigin() echo.MiddlewareFunc {
 	}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			if err := protection.Check(c.Request()); err != nil {
+			if err := protection.Check(c.Request()); err != nil || s.plainTwin(c.Request()) {
 				return errCrossOrigin
 			}
 			return next(c)
 		}
 	}
+}
+
+// plainTwin tells whether a post comes from our host over plain http although we are served over https: whoever sits on
+// the line can make such a page up. The standard check compares hosts alone.
+func (s *server) plainTwin(r *http.Request) bool {
+	return s.secure() && r.Method != http.MethodGet && strings.HasPrefix(strings.ToLower(r.Header.Get(echo.HeaderOrigin)), "http:")
 }
 
 const csrfField = "_csrf"
@@ -202,14 +210,41 @@ func (s *server) formToken() echo.MiddlewareFunc {
 	check := middleware.CSRFWithConfig(middleware.CSRFConfig{
 		TokenLookup: "form:" + csrfField + ",header:X-CSRF-Token", ContextKey: csrfKey, CookieName: s.csrfCookie(), CookiePath: "/",
 		CookieMaxAge: int((30 * 24 * time.Hour).Seconds()), CookieHTTPOnly: true, CookieSecure: s.secure(), CookieSameSite: http.SameSiteLaxMode,
-		ErrorHandler: func(error, echo.Context) error { return errFormToken },
+		ErrorHandler: func(_ error, c echo.Context) error {
+			s.keepFormToken(c)
+			return errFormToken
+		},
 	})
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			c.Request().Header.Del(echo.HeaderSecFetchSite)
+			s.dropEmptyToken(c.Request())
 			return check(next)(c)
 		}
 	}
+}
+
+// dropEmptyToken takes an empty token cookie out of a request, as an empty field would fit it.
+func (s *server) dropEmptyToken(r *http.Request) {
+	if k, err := r.Cookie(s.csrfCookie()); err != nil || k.Value != "" {
+		return
+	}
+	all := r.Cookies()
+	r.Header.Del(echo.HeaderCookie)
+	for _, k := range all {
+		if k.Name != s.csrfCookie() {
+			r.AddCookie(k)
+		}
+	}
+}
+
+// keepFormToken gives a refused post the token that the form given back needs: the browser's own, or a new one.
+func (s *server) keepFormToken(c echo.Context) {
+	if k, err := c.Cookie(s.csrfCookie()); err == nil {
+		c.Set(csrfKey, k.Value)
+		return
+	}
+	s.renewFormToken(c)
 }
 
 func (s *server) csrfCookie() string {
@@ -229,7 +264,9 @@ func (s *server) renewFormToken(c echo.Context) {
 			h.Add(echo.HeaderSetCookie, line)
 		}
 	}
-	c.SetCookie(&http.Cookie{Name: s.csrfCookie(), Value: rand.Text(), Path: "/", MaxAge: int((30 * 24 * time.Hour).Seconds()),
+	token := rand.Text()
+	c.Set(csrfKey, token)
+	c.SetCookie(&http.Cookie{Name: s.csrfCookie(), Value: token, Path: "/", MaxAge: int((30 * 24 * time.Hour).Seconds()),
 		HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteLaxMode})
 }
 

@@ -38,7 +38,7 @@ func (s *server) routes(e *echo.Echo) error {
 	r("GET", "/apps/new", s.showNewApp)
 	r("POST", "/apps/new", s.addApp)
 	r("GET", "/apps/:sdkappid", s.showApp)
-	r("POST", "/apps/:sdkappid", s.checkApp)
+	r("POST", "/apps/:sdkappid", s.actOnApp)
 	r("GET", "/apps/:sdkappid/settings", s.showSettings)
 	r("POST", "/apps/:sdkappid/settings", s.saveSettings)
 
@@ -46,6 +46,9 @@ func (s *server) routes(e *echo.Echo) error {
 	r("POST", "/apps/:sdkappid/callback/review", s.postCallback)
 	r("GET", "/apps/:sdkappid/callback/review/:plan", s.showPlan)
 	r("POST", "/apps/:sdkappid/callback/apply", s.applyPlan)
+
+	r("GET", "/apps/:sdkappid/compare", s.showCompare)
+	r("GET", "/apps/:sdkappid/at", s.showAt)
 
 	r("GET", "/changes/:number", s.showChange)
 	r("POST", "/changes/:number", s.actOnChange)

@@ -83,6 +83,7 @@ func (s *server) editPage(c echo.Context, a store.App, f settingsForm) (views.Se
 	v := s.settingsPage(s.appBase(c, "settings.title", "settings", a), f)
 	v.Action, v.Archived = views.AppPath(a.SDKAppID, "/settings"), a.ArchivedAt != 0
 	v.SecretNote = v.P.T("settings.secret_set", "When", s.clockOf(c, v.P).stamp(a.SecretSetAt))
+	v.AppAction, v.Watched = views.AppPath(a.SDKAppID, ""), a.Watched
 	open, err := s.openChange(c.Request().Context(), a.SDKAppID)
 	if open != 0 {
 		locked := v.P.T("settings.locked", "Number", open)

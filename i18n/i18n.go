@@ -140,7 +140,7 @@ func (p *Printer) localize(c *i18n.LocalizeConfig) string {
 func data(pairs []any) map[string]any {
 	d := make(map[string]any, len(pairs)/2+1)
 	for i := 0; i+1 < len(pairs); i += 2 {
-		d[pairs[i].(string)] = pairs[i+1]
+		d[fmt.Sprint(pairs[i])] = pairs[i+1]
 	}
 	return d
 }

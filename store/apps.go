@@ -32,6 +32,7 @@ type App struct {
 	FailedFault string
 
 	LastNumber int64 // the newest entry, 0 for none
+	Watched    bool  // read on a schedule
 }
 
 // Environments of apps.
@@ -118,8 +119,10 @@ func (s *Store) ArchiveApp(ctx context.Context, a Actor, sdkappid int64, archive
 		if archived {
 			act, at = "app.archived", sql.NullInt64{Int64: t.now, Valid: true}
 		}
-		if err := t.one(`UPDATE apps SET archived_at = $1, version = version + 1 WHERE sdkappid = $2`, at, sdkappid); err != nil {
+		if err := t.one(`UPDATE apps SET archived_at = $1, version = version + 1 WHERE sdkappid = $2`, at, sdkappid); errors.Is(err, ErrMoved) {
 			return ErrNotFound
+		} else if err != nil {
+			return err
 		}
 		if err := t.noOpenChange(sdkappid); err != nil {
 			return err
@@ -192,19 +195,19 @@ type Attention struct{ Unknown, Drifted int }
 func (s *Store) Attention(ctx context.Context) (Attention, error) {
 	var n Attention
 	err := s.row(ctx, `SELECT
-		(SELECT COUNT(*) FROM changes WHERE settled IS NULL AND outcome = 'unknown'),
+		(SELECT COUNT(*) FROM changes WHERE COALESCE(settled, outcome) = 'unknown'),
 		(SELECT COUNT(*) FROM apps WHERE drifted <> 0 AND archived_at IS NULL)`).Scan(&n.Unknown, &n.Drifted)
 	return n, unavailable(err)
 }
 
 const appColumns = `apps.sdkappid, apps.name, apps.region, apps.identifier, apps.environment, apps.version, apps.secret_set_at, apps.created_at,
 	COALESCE(apps.archived_at, 0), COALESCE(apps.record_digest, ''), COALESCE(apps.record_number, 0), COALESCE(apps.record_made_at, 0), apps.record_version,
-	COALESCE(apps.reading_id, 0), COALESCE(apps.read_at, 0), apps.drifted, COALESCE(apps.failed_at, 0), apps.failed_code, apps.failed_fault, COALESCE(apps.last_number, 0)`
+	COALESCE(apps.reading_id, 0), COALESCE(apps.read_at, 0), apps.drifted, COALESCE(apps.failed_at, 0), apps.failed_code, apps.failed_fault, COALESCE(apps.last_number, 0), apps.watched = 1`
 
 func (a *App) fields() []any {
 	return []any{&a.SDKAppID, &a.Name, &a.Region, &a.Identifier, &a.Environment, &a.Version, &a.SecretSetAt, &a.CreatedAt,
 		&a.ArchivedAt, &a.Record, &a.RecordNumber, &a.RecordMadeAt, &a.RecordVersion,
-		&a.ReadingID, &a.ReadAt, &a.Drift, &a.FailedAt, &a.FailedCode, &a.FailedFault, &a.LastNumber}
+		&a.ReadingID, &a.ReadAt, &a.Drift, &a.FailedAt, &a.FailedCode, &a.FailedFault, &a.LastNumber, &a.Watched}
 }
 
 func scanApp(r scanner) (App, error) {

@@ -1,11 +1,14 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 )
 
 // Roles of people, from least to most.
@@ -36,7 +39,7 @@ var Console = Actor{Kind: ConsoleActor}
 // Housekeeping names the writing methods that record nobody's act and therefore write no audit row. Every other
 // writing method takes an Actor; a test compares.
 var Housekeeping = []string{
-	"Ping", "TouchSession", "DropExpiredSessions", "CookieKeys", "ReadingFailed", "ClaimDue", "Claim", "Postpone", "KeepConfiguration",
+	"Ping", "TouchSession", "DropExpiredSessions", "CookieKeys", "ReadingFailed", "ClaimDue", "Claim", "ClaimWatch", "Postpone", "KeepConfiguration",
 }
 
 // audit writes the row of one act as the last part of its transaction. The head row gives number and previous MAC and
@@ -95,44 +98,57 @@ func (s *Store) auditMAC(e AuditEntry, previous []byte) ([]byte, error) {
 // CheckAudit walks the whole chain and returns the number of its rows, or the number of the first row that was
 // changed, removed or put in, with broken true.
 func (s *Store) CheckAudit(ctx context.Context) (number int64, broken bool, err error) {
-	rows, err := s.reader.QueryContext(ctx, `SELECT `+auditColumns+` FROM audit ORDER BY number`)
+	// One snapshot for rows and head, or an act written between the two would look like tampering.
+	t, err := s.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
 	if err != nil {
 		return 0, false, unavailable(err)
 	}
-	defer rows.Close() //nolint:errcheck // Err below reports what matters
-	previous := []byte{}
-	for rows.Next() {
-		e, err := scanAudit(rows)
-		if err != nil {
-			return 0, false, unavailable(err)
-		}
-		sum, err := s.auditMAC(e, previous)
-		if err != nil {
-			return 0, false, err
-		}
-		if e.Number != number+1 || string(sum) != string(e.mac) {
-			return number + 1, true, nil
-		}
-		number, previous = e.Number, sum
+	defer t.Rollback()
+	number, last, broken, err := s.walkAudit(ctx, t)
+	if err != nil || broken {
+		return number, broken, unavailable(err)
 	}
-	if err := rows.Err(); err != nil {
+	var head AuditEntry
+	err = t.QueryRowContext(ctx, `SELECT number, mac FROM audit_head`).Scan(&head.Number, &head.mac)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return 0, false, unavailable(err)
 	}
-	var head int64
-	var last []byte
-	if err := s.row(ctx, `SELECT number, mac FROM audit_head`).Scan(&head, &last); err != nil {
-		return 0, false, unavailable(err)
-	}
-	if head != number || string(last) != string(previous) {
+	if err != nil || head.Number != number || !bytes.Equal(head.mac, last) {
 		return number + 1, true, nil
 	}
 	return number, false, nil
 }
 
+// walkAudit follows the chain row by row and returns the last row's number and MAC, or the first broken number.
+func (s *Store) walkAudit(ctx context.Context, t *sql.Tx) (number int64, last []byte, broken bool, err error) {
+	rows, err := t.QueryContext(ctx, `SELECT `+auditColumns+` FROM audit ORDER BY number`)
+	if err != nil {
+		return 0, nil, false, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		e, err := scanAudit(rows)
+		if err != nil {
+			return 0, nil, false, err
+		}
+		sum, err := s.auditMAC(e, last)
+		if err != nil {
+			return 0, nil, false, err
+		}
+		if e.Number != number+1 || !bytes.Equal(sum, e.mac) {
+			return number + 1, nil, true, nil
+		}
+		number, last = e.Number, sum
+	}
+	return number, last, false, rows.Err()
+}
+
 // AuditTrail lists audit rows, newest first, below the number before (0: from the newest).
 func (s *Store) AuditTrail(ctx context.Context, before int64, limit int) ([]AuditEntry, error) {
-	return all(ctx, s, scanAudit, `SELECT `+auditColumns+` FROM audit
-		WHERE CAST($1 AS BIGINT) = 0 OR number < $1 ORDER BY number DESC LIMIT $2`, before, limit)
+	if before == 0 {
+		before = math.MaxInt64
+	}
+	return all(ctx, s, scanAudit, `SELECT `+auditColumns+` FROM audit WHERE number < $1 ORDER BY number DESC LIMIT $2`, before, limit)
 }
 
 const auditColumns = `number, at, actor, user_id, who, role, address, act, target, detail, mac`

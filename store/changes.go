@@ -121,7 +121,7 @@ type Intent struct {
 // IsAttemptTaken.
 func (s *Store) OpenChange(ctx context.Context, a Actor, in Intent) (number int64, made bool, err error) {
 	err = s.write(ctx, func(t *tx) error {
-		app, err := scanApp(t.row(`UPDATE apps SET last_number = last_number WHERE apps.sdkappid = $1 RETURNING `+appColumns, in.Plan.SDKAppID))
+		app, err := found(scanApp(t.row(`UPDATE apps SET last_number = last_number WHERE apps.sdkappid = $1 RETURNING `+appColumns, in.Plan.SDKAppID)))
 		if err != nil {
 			return err
 		}
@@ -135,7 +135,10 @@ func (s *Store) OpenChange(ctx context.Context, a Actor, in Intent) (number int6
 		number, err = t.openChangeOf(a, app, in)
 		return err
 	})
-	return number, made, err
+	if err != nil {
+		return 0, false, err
+	}
+	return number, made, nil
 }
 
 func (t *tx) mayOpen(app App, in Intent) error {
@@ -301,7 +304,7 @@ type Ending struct {
 // It may be repeated.
 func (s *Store) CloseChange(ctx context.Context, a Actor, number int64, e Ending) error {
 	return s.write(ctx, func(t *tx) error {
-		c, err := scanChange(t.row(`UPDATE changes SET outcome = outcome WHERE changes.number = $1 RETURNING `+changeColumns, number))
+		c, err := found(scanChange(t.row(`UPDATE changes SET outcome = outcome WHERE changes.number = $1 RETURNING `+changeColumns, number)))
 		if err != nil {
 			return err
 		}
@@ -352,6 +355,11 @@ func (t *tx) closeLate(a Actor, c Change, e Ending) error {
 		return err
 	}
 	if c.Settled != "" || settled == "" {
+		// Now the end of the call is known, from which on it may still land for a while.
+		_, err := t.exec(`UPDATE changes SET grace_until = {now} + CAST($1 AS BIGINT) WHERE number = $2 AND settled IS NULL`, e.Grace.Milliseconds(), c.Number)
+		if err != nil {
+			return err
+		}
 		return t.audit(a, "change.late", changeTarget(c.Number), map[string]string{"outcome": e.Outcome})
 	}
 	return t.settle(a, c, Settlement{Settled: settled, Cause: c.Cause})
@@ -375,7 +383,7 @@ func (t *tx) keepReply(number int64, e Ending) error {
 		return nil
 	}
 	_, err := t.exec(`UPDATE changes SET call = $1, duration_ms = $2, http_status = $3, action_status = $4, error_code = $5, error_info = $6, request_id = $7, clock_ahead_ms = $8 WHERE number = $9`,
-		r.Call, r.DurationMS, r.HTTPStatus, Text(r.ActionStatus, 64), r.ErrorCode, Text(r.ErrorInfo, 2048), Text(r.RequestID, 256), r.ClockAheadMS, number)
+		r.Call, r.DurationMS, r.HTTPStatus, Text(r.ActionStatus, 64), r.ErrorCode, Text(r.ErrorInfo, 2048), Text(r.RequestID, requestIDLimit), r.ClockAheadMS, number)
 	if err != nil {
 		return err
 	}

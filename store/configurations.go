@@ -6,12 +6,14 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Configuration is one URL with one set of command words, or none at all. It is immutable and known by its digest.
@@ -72,7 +74,7 @@ func digestString(h hash.Hash, s string) {
 	var length [8]byte
 	binary.BigEndian.PutUint64(length[:], uint64(len(s)))
 	h.Write(length[:])
-	io.WriteString(h, s) //nolint:errcheck,gosec // a hash never fails to write
+	io.WriteString(h, s) //nolint:errcheck // a hash never fails to write
 }
 
 // configurationBody is how a configuration is kept; JSON can hold what a text column of PostgreSQL cannot (NUL).
@@ -80,6 +82,20 @@ type configurationBody struct {
 	None     bool     `json:"none,omitempty"`
 	URL      string   `json:"url"`
 	Commands []string `json:"commands"`
+	// Raw holds URL and words instead when one of them is not UTF-8, which JSON would replace.
+	Raw [][]byte `json:"raw,omitempty"`
+}
+
+func bodyOf(c Configuration) configurationBody {
+	texts := append([]string{c.url}, c.commands...)
+	if !slices.ContainsFunc(texts, func(s string) bool { return !utf8.ValidString(s) }) {
+		return configurationBody{None: c.none, URL: c.url, Commands: c.commands}
+	}
+	var b configurationBody
+	for _, s := range texts {
+		b.Raw = append(b.Raw, []byte(s))
+	}
+	return b
 }
 
 func parseConfiguration(body string) (Configuration, error) {
@@ -90,12 +106,19 @@ func parseConfiguration(body string) (Configuration, error) {
 	if b.None {
 		return None, nil
 	}
-	return NewConfiguration(b.URL, b.Commands), nil
+	if b.Raw == nil {
+		return NewConfiguration(b.URL, b.Commands), nil
+	}
+	words := make([]string, 0, len(b.Raw)-1)
+	for _, w := range b.Raw[1:] {
+		words = append(words, string(w))
+	}
+	return NewConfiguration(string(b.Raw[0]), words), nil
 }
 
 // keepConfiguration writes a configuration once and returns its digest.
 func (t *tx) keepConfiguration(c Configuration) (string, error) {
-	body, err := json.Marshal(configurationBody{None: c.none, URL: c.url, Commands: c.commands})
+	body, err := json.Marshal(bodyOf(c))
 	if err != nil {
 		return "", err
 	}
@@ -117,7 +140,11 @@ func (s *Store) Configurations(ctx context.Context, digests ...string) (map[stri
 			continue
 		}
 		var body string
-		if _, err := found(body, s.row(ctx, `SELECT body FROM configurations WHERE digest = $1`, d).Scan(&body)); err != nil {
+		_, err := found(body, s.row(ctx, `SELECT body FROM configurations WHERE digest = $1`, d).Scan(&body))
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
 			return nil, err
 		}
 		c, err := parseConfiguration(body)
@@ -129,8 +156,12 @@ func (s *Store) Configurations(ctx context.Context, digests ...string) (map[stri
 	return list, nil
 }
 
-// Configuration returns one stored configuration.
+// Configuration returns one stored configuration; ErrNotFound for an unknown digest.
 func (s *Store) Configuration(ctx context.Context, digest string) (Configuration, error) {
 	list, err := s.Configurations(ctx, digest)
-	return list[digest], err
+	c, ok := list[digest]
+	if err == nil && !ok {
+		err = ErrNotFound
+	}
+	return c, err
 }

@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// requestIDLimit bounds a stored RequestId, in bytes.
+const requestIDLimit = 256
+
 // Filter selects entries of the history. Zero values select everything.
 type Filter struct {
 	Before    int64 // numbers below this one, the cursor
@@ -53,11 +56,12 @@ func (f Filter) where() (string, []any) {
 	}
 	if f.RequestID != "" {
 		// A range is an index look-up on both databases, which LIKE is not.
-		add(`changes.request_id >= ? AND changes.request_id < ?`, f.RequestID, f.RequestID+"\U0010FFFF")
+		prefix := storable(f.RequestID)
+		add(`changes.request_id >= ? AND changes.request_id < ?`, prefix, prefix+afterRequestID)
 	}
 	if f.URLPart != "" {
 		like := `SELECT digest FROM configurations WHERE search LIKE ? ESCAPE '!'`
-		part := "%" + likeEscape.Replace(strings.ToLower(f.URLPart)) + "%"
+		part := "%" + likeEscape.Replace(strings.ToLower(storable(f.URLPart))) + "%"
 		add(`(changes.wanted IN (`+like+`) OR changes.previous IN (`+like+`) OR changes.found IN (`+like+`))`, part, part, part)
 	}
 	if f.State != "" {
@@ -71,6 +75,9 @@ func (f Filter) where() (string, []any) {
 	}
 	return " WHERE " + strings.Join(parts, " AND "), args
 }
+
+// afterRequestID sorts behind whatever may follow the beginning of a stored RequestId.
+var afterRequestID = strings.Repeat("\U0010FFFF", requestIDLimit/4+1)
 
 var likeEscape = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
 

@@ -80,13 +80,13 @@ func ParseKeys(text []byte) (*Keys, error) {
 	return k, nil
 }
 
-// LoadKeys reads the key set file at path, or makes it, readable by its owner alone, when there is none and make is true.
-func LoadKeys(path string, make bool) (*Keys, error) {
-	text, err := os.ReadFile(path) //nolint:gosec // the path is an option of the machine's owner
+// LoadKeys reads the key set file at path, or makes it, readable by its owner alone, when there is none and create is true.
+func LoadKeys(path string, create bool) (*Keys, error) {
+	text, err := os.ReadFile(path)
 	if err == nil {
 		return ParseKeys(text)
 	}
-	if !errors.Is(err, os.ErrNotExist) || !make {
+	if !errors.Is(err, os.ErrNotExist) || !create {
 		return nil, fmt.Errorf("reading the key set: %w", err)
 	}
 	keys, text, err := NewKeys()
@@ -98,7 +98,7 @@ func LoadKeys(path string, make bool) (*Keys, error) {
 
 // writeSynced makes sure that the key set is on the disk before anything is encrypted with it.
 func writeSynced(path string, text []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // as above
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("writing the key set: %w", err)
 	}

@@ -68,7 +68,7 @@ func scanPlan(r scanner) (Plan, error) {
 
 // Plan returns a stored plan, expired ones too.
 func (s *Store) Plan(ctx context.Context, id string) (Plan, error) {
-	return found(scanPlan(s.row(ctx, `SELECT `+planColumns+` FROM plans WHERE id = $1`, id)))
+	return found(scanPlan(s.row(ctx, `SELECT `+planColumns+` FROM plans WHERE id = $1`, storable(id))))
 }
 
 // PlanState is what became of a plan.

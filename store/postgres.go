@@ -55,7 +55,8 @@ func lockOptions(dialect string) ([]goose.ProviderOption, error) {
 	if dialect != "postgres" {
 		return nil, nil
 	}
-	locker, err := lock.NewPostgresSessionLocker()
+	// Whoever comes second asks again each second, five minutes long.
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 	if err != nil {
 		return nil, fmt.Errorf("preparing the migration lock: %w", err)
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 )
 
 // Reading is an interval in which get_callback kept answering the same configuration.
@@ -29,12 +30,12 @@ type NewReading struct {
 }
 
 // KeepReading stores an answer: it prolongs the current interval or begins another. While no change is open it also
-// makes the first reading our record, and enters a drift once per interval that differs from our record.
+// makes the first reading our record, and enters a drift once per interval that differs from our record. An answer that only prolongs writes no audit row.
 func (s *Store) KeepReading(ctx context.Context, a Actor, n NewReading) (Reading, error) {
 	var kept Reading
 	err := s.write(ctx, func(t *tx) error {
 		// The update keeps other writers of this app out until the commit.
-		app, err := scanApp(t.row(`UPDATE apps SET read_at = $1, failed_at = NULL, failed_code = NULL, failed_fault = '' WHERE apps.sdkappid = $2 RETURNING `+appColumns, t.now, n.SDKAppID))
+		app, err := found(scanApp(t.row(`UPDATE apps SET read_at = $1, failed_at = NULL, failed_code = NULL, failed_fault = '' WHERE apps.sdkappid = $2 RETURNING `+appColumns, t.now, n.SDKAppID)))
 		if err != nil {
 			return err
 		}
@@ -57,12 +58,12 @@ func (t *tx) keepInterval(app App, n NewReading) (r Reading, begun bool, err err
 	if err != nil {
 		return r, false, err
 	}
-	r = Reading{SDKAppID: app.SDKAppID, Configuration: n.Configuration, LastSeen: t.now, RequestID: Text(n.RequestID, 256)}
+	r = Reading{SDKAppID: app.SDKAppID, Configuration: n.Configuration, LastSeen: t.now, RequestID: Text(n.RequestID, requestIDLimit)}
 	row := t.row(`UPDATE readings SET last_seen = $1, request_id = $2 WHERE id = $3 AND digest = $4 RETURNING id, first_seen, COALESCE(drift_number, 0)`,
 		t.now, r.RequestID, app.ReadingID, digest)
 	if _, err = found(r, row.Scan(&r.ID, &r.FirstSeen, &r.Drift)); err == nil {
 		return r, false, nil
-	} else if err != ErrNotFound { //nolint:errorlint // found returns the bare value
+	} else if !errors.Is(err, ErrNotFound) {
 		return r, false, err
 	}
 	r.FirstSeen = t.now

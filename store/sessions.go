@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 )
@@ -43,15 +42,14 @@ func (s *Store) SignInFailed(ctx context.Context, a Actor, name string) error {
 // Session finds a living session: not expired by the database's clock, of a person who is not disabled.
 func (s *Store) Session(ctx context.Context, id string, l SessionLimits) (Session, error) {
 	var v Session
-	var disabled sql.NullInt64
 	var fresh int64
 	u := &v.User
 	err := s.row(ctx, `SELECT s.id, s.started_at, s.used_at, CASE WHEN s.used_at > {now} - 60000 THEN 1 ELSE 0 END,
-			u.id, u.name, u.password, u.role, u.language, u.theme, u.time_zone, u.created_at, u.disabled_at
+			u.id, u.name, u.password, u.role, u.language, u.theme, u.time_zone, u.created_at
 		FROM sessions s JOIN users u ON u.id = s.user_id
 		WHERE s.id = $1 AND s.used_at > {now} - CAST($2 AS BIGINT) AND s.started_at > {now} - CAST($3 AS BIGINT) AND u.disabled_at IS NULL`,
 		id, l.Idle.Milliseconds(), l.Absolute.Milliseconds()).
-		Scan(&v.ID, &v.StartedAt, &v.UsedAt, &fresh, &u.ID, &u.Name, &u.Password, &u.Role, &u.Language, &u.Theme, &u.TimeZone, &u.CreatedAt, &disabled)
+		Scan(&v.ID, &v.StartedAt, &v.UsedAt, &fresh, &u.ID, &u.Name, &u.Password, &u.Role, &u.Language, &u.Theme, &u.TimeZone, &u.CreatedAt)
 	v.Fresh = fresh == 1
 	return found(v, err)
 }
@@ -88,24 +86,13 @@ func (s *Store) DropExpiredSessions(ctx context.Context, l SessionLimits) error 
 func (s *Store) CookieKeys(ctx context.Context, fresh func() ([]byte, error)) ([][]byte, error) {
 	var keys [][]byte
 	err := s.write(ctx, func(t *tx) error {
-		keys = nil
 		// The head row lets only one of several starting processes make the first key.
 		if _, err := t.exec(`UPDATE audit_head SET number = number WHERE id = 1`); err != nil {
 			return err
 		}
-		sealed, err := t.sealedCookieKeys()
-		if err != nil {
+		var err error
+		if keys, err = t.cookieKeys(); err != nil || len(keys) > 0 {
 			return err
-		}
-		for _, k := range sealed {
-			key, err := s.unseal(cookiePlace, k)
-			if err != nil {
-				return err
-			}
-			keys = append(keys, key)
-		}
-		if len(keys) > 0 {
-			return nil
 		}
 		key, err := fresh()
 		if err != nil {
@@ -117,30 +104,40 @@ func (s *Store) CookieKeys(ctx context.Context, fresh func() ([]byte, error)) ([
 	return keys, err
 }
 
-const cookiePlace = "cookie_keys"
-
-func (t *tx) sealedCookieKeys() ([][]byte, error) {
-	rows, err := t.QueryContext(t.ctx, `SELECT sealed FROM cookie_keys ORDER BY id DESC LIMIT 2`)
+// cookieKeys opens the newest key and the one before it.
+func (t *tx) cookieKeys() ([][]byte, error) {
+	rows, err := t.QueryContext(t.ctx, `SELECT id, sealed FROM cookie_keys ORDER BY id DESC LIMIT 2`)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close() //nolint:errcheck // Err below reports what matters
+	defer rows.Close()
 	var list [][]byte
 	for rows.Next() {
-		var k []byte
-		if err := rows.Scan(&k); err != nil {
+		var id int64
+		var sealed []byte
+		if err := rows.Scan(&id, &sealed); err != nil {
 			return nil, err
 		}
-		list = append(list, k)
+		key, err := t.s.unseal(cookiePlace(id), sealed)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, key)
 	}
 	return list, rows.Err()
 }
 
 func (t *tx) addCookieKey(key []byte) error {
-	sealed, err := t.s.seal(cookiePlace, key)
+	// The row comes first, as its id is part of what the key is bound to.
+	var id int64
+	if err := t.row(`INSERT INTO cookie_keys (made_at, sealed) VALUES ($1, $2) RETURNING id`, t.now, []byte{}).Scan(&id); err != nil {
+		return err
+	}
+	sealed, err := t.s.seal(cookiePlace(id), key)
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO cookie_keys (made_at, sealed) VALUES ($1, $2)`, t.now, sealed)
-	return err
+	return t.one(`UPDATE cookie_keys SET sealed = $1 WHERE id = $2`, sealed, id)
 }
+
+func cookiePlace(id int64) string { return fmt.Sprintf("cookie_keys/%d/sealed", id) }

@@ -24,8 +24,8 @@ import (
 var migrations embed.FS
 
 // writeLimit bounds a writing transaction, the wait for the writer included, so that a page can say
-// in time that the store cannot be written.
-const writeLimit = 5500 * time.Millisecond
+// in time that the store cannot be written. Tests make it shorter.
+var writeLimit = 5500 * time.Millisecond
 
 var (
 	// ErrNotFound says that no such record exists.
@@ -113,18 +113,27 @@ func (s *Store) prepare(ctx context.Context) error {
 	return s.checkKeys(ctx)
 }
 
-func (s *Store) migrate(ctx context.Context) error {
+// migrator knows the migrations of this database.
+func (s *Store) migrator() (*goose.Provider, error) {
 	sub, err := fs.Sub(migrations, "migrations/"+s.dialect.name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	options, err := lockOptions(s.dialect.name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p, err := goose.NewProvider(s.dialect.goose, s.writer, sub, options...)
 	if err != nil {
-		return fmt.Errorf("preparing the migrations: %w", err)
+		return nil, fmt.Errorf("preparing the migrations: %w", err)
+	}
+	return p, nil
+}
+
+func (s *Store) migrate(ctx context.Context) error {
+	p, err := s.migrator()
+	if err != nil {
+		return err
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("bringing the schema up to date: %w", err)
@@ -216,7 +225,7 @@ func all[T any](ctx context.Context, s *Store, scan func(scanner) (T, error), qu
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	defer rows.Close() //nolint:errcheck // Err below reports what matters
+	defer rows.Close()
 	var list []T
 	for rows.Next() {
 		v, err := scan(rows)
@@ -239,18 +248,22 @@ func found[T any](v T, err error) (T, error) {
 	return v, unavailable(err)
 }
 
-// Text makes what a stranger sent storable on both databases: no NUL, valid UTF-8, at most limit bytes.
+// Text makes what a stranger sent storable on both databases: no NUL, valid UTF-8, at most limit bytes, cut between runes.
 func Text(s string, limit int) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	s = strings.ReplaceAll(s, "\x00", "\u2400")
-	for len(s) > limit {
-		_, size := utf8.DecodeLastRuneInString(s[:limit+1])
-		s = s[:limit+1-size]
+	s = storable(s)
+	if len(s) <= limit {
+		return s
 	}
-	return s
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
+}
+
+// storable is a text as both databases take it; PostgreSQL refuses NUL and what is not UTF-8, in look-ups too.
+func storable(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\u2400")
 }
 
 // Key folds a name for look-ups that ignore case.
-func Key(name string) string { return strings.ToLower(strings.TrimSpace(name)) }
-
-func millis(t time.Time) int64 { return t.UnixMilli() }
+func Key(name string) string { return strings.ToLower(strings.TrimSpace(storable(name))) }

@@ -96,6 +96,14 @@ func pages(base, variant string) []page {
 		{"history-empty", base + "/history?q=Id-00000000000000000000000000000000", nil},
 		{"refused", base + "/history?state=refused", func(p *browser.Page) { p.Follow("tbody th a") }},
 		{"drift", base + "/history?state=drift", func(p *browser.Page) { p.Follow("tbody th a") }},
+		{"compare", base + "/apps/20010377/compare", nil},
+		{"at", base + "/apps/20010452/at?time=2026-11-20T12:00", nil},
+		{"restore", base + "/apps/20010377/callback?restore=2", nil},
+		{"delete-plan", aurora, func(p *browser.Page) {
+			p.Click("details.card:last-of-type summary")
+			p.Fill("#stop-reason", "Maintenance of the receiver")
+			p.Follow("button[value=delete]")
+		}},
 		{"settings", base + "/apps/20010452/settings", nil},
 		{"new-app", base + "/apps/new", nil},
 		{"events", base + "/events", nil},

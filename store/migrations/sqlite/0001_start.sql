@@ -1,6 +1,6 @@
 -- +goose Up
 CREATE TABLE meta (
-  name  TEXT PRIMARY KEY,
+  name  TEXT NOT NULL PRIMARY KEY,
   value BLOB NOT NULL
 );
 
@@ -18,7 +18,7 @@ CREATE TABLE users (
 );
 
 CREATE TABLE sessions (
-  id         TEXT PRIMARY KEY,
+  id         TEXT NOT NULL PRIMARY KEY,
   user_id    BIGINT NOT NULL REFERENCES users (id),
   started_at BIGINT NOT NULL,
   used_at    BIGINT NOT NULL,
@@ -34,14 +34,14 @@ CREATE TABLE cookie_keys (
 );
 
 CREATE TABLE configurations (
-  digest TEXT PRIMARY KEY,
+  digest TEXT NOT NULL PRIMARY KEY,
   body   TEXT NOT NULL,
   host   TEXT NOT NULL,
   search TEXT NOT NULL
 );
 
 CREATE TABLE apps (
-  sdkappid       BIGINT PRIMARY KEY,
+  sdkappid       BIGINT NOT NULL PRIMARY KEY,
   name           TEXT NOT NULL,
   region         TEXT NOT NULL,
   identifier     TEXT NOT NULL,
@@ -61,8 +61,11 @@ CREATE TABLE apps (
   failed_at      BIGINT,
   failed_code    BIGINT,
   failed_fault   TEXT NOT NULL DEFAULT '',
-  last_number    BIGINT
+  last_number    BIGINT,
+  watched        BIGINT NOT NULL DEFAULT 1,
+  watch_at       BIGINT NOT NULL DEFAULT 0
 );
+CREATE INDEX apps_watch ON apps (watch_at);
 
 CREATE TABLE readings (
   id           INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -76,7 +79,7 @@ CREATE TABLE readings (
 CREATE INDEX readings_app ON readings (sdkappid, id);
 
 CREATE TABLE plans (
-  id          TEXT PRIMARY KEY,
+  id          TEXT NOT NULL PRIMARY KEY,
   kind        TEXT NOT NULL,
   sdkappid    BIGINT NOT NULL REFERENCES apps (sdkappid),
   call        TEXT NOT NULL,
@@ -150,13 +153,13 @@ CREATE INDEX changes_app ON changes (sdkappid, number);
 CREATE INDEX changes_request_id ON changes (request_id, number);
 CREATE INDEX changes_who ON changes (who_key, number);
 CREATE INDEX changes_kind ON changes (kind, number);
-CREATE INDEX changes_outcome ON changes (outcome, number);
+CREATE INDEX changes_state ON changes (COALESCE(settled, outcome), number);
 CREATE INDEX changes_wanted ON changes (wanted, number);
 CREATE INDEX changes_previous ON changes (previous, number);
 CREATE INDEX changes_due ON changes (next_check_at) WHERE next_check_at IS NOT NULL;
 
 CREATE TABLE exchanges (
-  number      BIGINT PRIMARY KEY REFERENCES changes (number),
+  number      BIGINT NOT NULL PRIMARY KEY REFERENCES changes (number),
   request     BLOB NOT NULL,
   answer      BLOB NOT NULL,
   answer_size BIGINT NOT NULL,
@@ -174,7 +177,7 @@ CREATE TABLE change_steps (
 );
 
 CREATE TABLE audit (
-  number   BIGINT PRIMARY KEY,
+  number   BIGINT NOT NULL PRIMARY KEY,
   at       BIGINT NOT NULL,
   actor    TEXT NOT NULL,
   user_id  BIGINT,
@@ -187,7 +190,7 @@ CREATE TABLE audit (
   mac      BLOB NOT NULL
 );
 CREATE TABLE audit_head (
-  id     BIGINT PRIMARY KEY CHECK (id = 1),
+  id     BIGINT NOT NULL PRIMARY KEY CHECK (id = 1),
   number BIGINT NOT NULL,
   mac    BLOB NOT NULL
 );

@@ -1,0 +1,222 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"callboard/auth"
+	"callboard/changes"
+	"callboard/i18n"
+	"callboard/store"
+	"callboard/views"
+)
+
+// Names of the sides of a comparison that are no entry.
+const (
+	sideCloud  = "cloud"
+	sideRecord = "record"
+)
+
+// showCompare compares two entries of an app, or one with the newest reading or our record, at an address of its own.
+func (s *server) showCompare(c echo.Context) error {
+	a, err := s.app(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	from, to := orElse(c.QueryParam("from"), sideRecord), orElse(c.QueryParam("to"), sideCloud)
+	before, err := s.side(ctx, a, from)
+	if err != nil {
+		return err
+	}
+	after, err := s.side(ctx, a, to)
+	if err != nil {
+		return err
+	}
+	list, err := s.Store.History(ctx, store.Filter{SDKAppID: a.SDKAppID, Limit: 100})
+	if err != nil {
+		return err
+	}
+	v := views.ComparePage{Base: s.appBase(c, "compare.title", "history", a), Action: views.AppPath(a.SDKAppID, "/compare")}
+	k := s.clockOf(c, v.P)
+	v.From, v.To = sideOptions(k, list, from), sideOptions(k, list, to)
+	v.Swap = views.AppPath(a.SDKAppID, "/compare?from="+to+"&to="+from)
+	if before == nil || after == nil {
+		v.Missing = v.P.T("compare.missing")
+		return s.render(c, http.StatusOK, views.Compare(v))
+	}
+	d := changes.Compare(*before, *after)
+	v.Same = d.Nothing()
+	v.URL, v.Set = urlDiff(v.P, d, "diff.after"), setDiff(v.P, d)
+	return s.render(c, http.StatusOK, views.Compare(v))
+}
+
+// side is the configuration that a side names; nil when nothing is known there.
+func (s *server) side(ctx context.Context, a store.App, name string) (*store.Configuration, error) {
+	switch name {
+	case sideCloud:
+		r, err := s.Store.CurrentReading(ctx, a.SDKAppID)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, nil
+		}
+		return &r.Configuration, err
+	case sideRecord:
+		return s.known(ctx, a.Record)
+	}
+	number, err := strconv.ParseInt(name, 10, 64)
+	if err != nil {
+		return nil, store.ErrNotFound
+	}
+	e, err := s.Store.Change(ctx, number)
+	if err != nil || e.SDKAppID != a.SDKAppID {
+		return nil, errors.Join(err, store.ErrNotFound)
+	}
+	return s.known(ctx, entry{Change: e}.after())
+}
+
+func (s *server) known(ctx context.Context, digest string) (*store.Configuration, error) {
+	if digest == "" {
+		return nil, nil
+	}
+	c, err := s.Store.Configuration(ctx, digest)
+	return &c, err
+}
+
+func sideOptions(k clock, list []store.Change, chosen string) []views.Option {
+	p := k.p
+	out := []views.Option{{Value: sideCloud, Text: p.T("compare.cloud"), Selected: chosen == sideCloud}, {Value: sideRecord, Text: p.T("compare.record"), Selected: chosen == sideRecord}}
+	found := chosen == sideCloud || chosen == sideRecord
+	for _, c := range list {
+		name := itoa64(c.Number)
+		found = found || name == chosen
+		out = append(out, views.Option{Value: name, Selected: name == chosen,
+			Text: p.T("compare.entry", "Number", c.Number, "Time", k.stamp(c.StartedAt), "What", what(p, c), "State", stateOf(p, c).Text)})
+	}
+	if !found {
+		out = append(out, views.Option{Value: chosen, Text: "#" + chosen, Selected: true})
+	}
+	return out
+}
+
+// atLayout is how a browser's field for date and time writes them.
+const atLayout = "2006-01-02T15:04"
+
+// showAt says what was configured for an app at a given minute, with the proof, or honestly that nothing proves it.
+func (s *server) showAt(c echo.Context) error {
+	a, err := s.app(c)
+	if err != nil {
+		return err
+	}
+	v := views.AtPage{Base: s.appBase(c, "at.title", "history", a), Action: views.AppPath(a.SDKAppID, "/at"), Time: c.QueryParam("time")}
+	k := s.clockOf(c, v.P)
+	v.Zone = k.zone.String()
+	if v.Time == "" {
+		v.Time = k.now.Format(atLayout)
+		return s.render(c, http.StatusOK, views.AtTime(v))
+	}
+	t, err := time.ParseInLocation(atLayout, v.Time, k.zone)
+	if err != nil || t.Year() < 2000 || t.Year() > 9999 {
+		v.Error = []string{v.P.T("at.time_fault")}
+		return s.render(c, http.StatusUnprocessableEntity, views.AtTime(v))
+	}
+	known, err := s.Store.ConfigurationAt(c.Request().Context(), a.SDKAppID, t.UnixMilli())
+	if err != nil {
+		return err
+	}
+	answerAt(&v, k, t, known)
+	return s.render(c, http.StatusOK, views.AtTime(v))
+}
+
+func answerAt(v *views.AtPage, k clock, t time.Time, known store.At) {
+	p := v.P
+	v.Answered = true
+	when := k.stamp(t.UnixMilli())
+	if known.Proof != nil {
+		v.Level, v.Icon = "ok", "circle-check"
+		v.Headline = p.T("at.known", "Time", when)
+		v.Text = p.T("at.proof", "From", k.stamp(known.Proof.From), "Until", k.stamp(known.Proof.Until))
+		d := changes.Compare(known.Proof.Configuration, known.Proof.Configuration)
+		url, set := urlDiff(p, d, "diff.after"), setDiff(p, d)
+		v.URL, v.Set = &url, &set
+		return
+	}
+	v.Level, v.Icon = "idle", "help-circle"
+	v.Headline, v.Text = p.T("at.not_known", "Time", when), p.T("at.not_known_text")
+	if t.After(k.now) {
+		v.Text = p.T("at.future")
+	}
+	v.Facts = append(evidenceFacts(p, k, "at.before", known.Before), evidenceFacts(p, k, "at.after", known.After)...)
+	if known.Before != nil && known.After != nil && known.Before.Configuration.Equal(known.After.Configuration) {
+		v.Text += " " + p.T("at.same_around")
+	}
+}
+
+func evidenceFacts(p *i18n.Printer, k clock, id string, e *store.Evidence) []views.Fact {
+	if e == nil {
+		return []views.Fact{{Name: p.T(id), Text: p.T("word.none")}}
+	}
+	c := e.Configuration
+	text := p.T("diff.no_callback")
+	if !c.IsNone() {
+		text = p.T("at.short", "URL", c.URL(), "Count", changes.CountOf(c).Listed)
+	}
+	at := e.Until
+	if id == "at.after" {
+		at = e.From
+	}
+	f := views.Fact{Name: p.T(id), Text: p.T("at.seen", "Time", k.stamp(at), "What", text)}
+	if e.Number == 0 {
+		return []views.Fact{f}
+	}
+	return []views.Fact{f, {Name: p.T("at.set_by"), Text: "#" + itoa64(e.Number), Href: views.ChangePath(e.Number)}}
+}
+
+// restore fills the form with what an entry holds; what the cloud has now and the entry had not stays ticked and is
+// asked about, never dropped silently.
+func (s *server) restore(c echo.Context, a store.App, f *callbackForm, view changes.View) (*views.Notice, error) {
+	name := c.QueryParam("restore")
+	if name == "" || !may(c, auth.Operator) {
+		return nil, nil
+	}
+	number, err := strconv.ParseInt(name, 10, 64)
+	if err != nil {
+		return nil, store.ErrNotFound
+	}
+	e, err := s.Store.Change(c.Request().Context(), number)
+	if err != nil || e.SDKAppID != a.SDKAppID {
+		return nil, errors.Join(err, store.ErrNotFound)
+	}
+	digest := entry{Change: e}.after()
+	if c.QueryParam("side") == "before" {
+		digest = e.Previous
+	}
+	old, err := s.known(c.Request().Context(), digest)
+	if err != nil || old == nil || old.IsNone() {
+		return nil, errors.Join(err, store.ErrNotFound)
+	}
+	p := s.printer(c)
+	f.url, f.reason, f.restored = old.URL(), p.T("restore.reason", "Number", number), true
+	var extra []string
+	if view.Reading != nil {
+		extra = changes.Compare(*old, view.Reading.Configuration).Added
+	}
+	f.commands = store.NewConfiguration("", append(append([]string{}, old.Commands()...), extra...)).Commands()
+	n := &views.Notice{Level: "info", Title: p.T("restore.title", "Number", number), Text: p.T("restore.text"), Link: &views.Link{Href: views.ChangePath(number), Text: p.T("callback.open_link", "Number", number)}}
+	if len(extra) > 0 {
+		n.Level, n.Text = "care", p.T("restore.extra", "Words", join(p, eventNames(p, extra)))
+	}
+	return n, nil
+}
+
+func eventNames(p *i18n.Printer, list []string) []string {
+	var out []string
+	for _, w := range list {
+		out = append(out, orElse(word(p, w).Name, w))
+	}
+	return out
+}

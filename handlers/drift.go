@@ -1,0 +1,93 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"callboard/changes"
+	"callboard/store"
+	"callboard/views"
+)
+
+// acceptDrift takes what the cloud holds as our record. The form names what the person saw; if the cloud has moved on,
+// nothing is accepted.
+func (s *server) acceptDrift(c echo.Context, a store.App) error {
+	p := s.printer(c)
+	reason := orElse(strings.TrimSpace(c.FormValue("reason")), p.T("drift.accept_reason", "Number", a.Drift))
+	number, err := s.Store.AcceptRecord(c.Request().Context(), actor(c), a.SDKAppID, c.FormValue("seen"), store.Text(reason, 4*changes.MaxReason))
+	var open *store.OpenChangeError
+	if errors.As(err, &open) {
+		return seeOther(c, views.ChangePath(open.Number))
+	}
+	if err != nil {
+		return err
+	}
+	return seeOther(c, views.ChangePath(number))
+}
+
+// putBack plans to write our record over what the cloud holds.
+func (s *server) putBack(c echo.Context, a store.App) error {
+	p := s.printer(c)
+	plan, view, err := s.Changes.PutBack(c.Request().Context(), actor(c), a.SDKAppID, p.T("drift.put_back_reason", "Number", a.Drift))
+	if errors.Is(err, changes.ErrNoReading) {
+		return s.unread(c, a, view)
+	}
+	if err != nil {
+		return err
+	}
+	return seeOther(c, views.AppPath(a.SDKAppID, "/callback/review/"+plan.ID))
+}
+
+// planDelete plans to stop all callbacks of an app; the set is remembered by the entry.
+func (s *server) planDelete(c echo.Context, a store.App) error {
+	reading, _ := strconv.ParseInt(c.FormValue("reading"), 10, 64)
+	plan, err := s.Changes.PlanDelete(c.Request().Context(), actor(c), a.SDKAppID, reading, strings.TrimSpace(c.FormValue("reason")))
+	var problems changes.Problems
+	if errors.As(err, &problems) {
+		f := callbackForm{reading: reading, reason: c.FormValue("reason"), do: "delete", opened: s.Clock().UnixMilli()}
+		v, err := s.formView(c, a, f)
+		if err != nil {
+			return err
+		}
+		f.fill(v.Reading)
+		return s.renderForm(c, http.StatusUnprocessableEntity, f, v, problems)
+	}
+	if err != nil {
+		return err
+	}
+	return seeOther(c, views.AppPath(a.SDKAppID, "/callback/review/"+plan.ID))
+}
+
+// unread says that an act needs to know what Tencent has, and that it could not be read.
+func (s *server) unread(c echo.Context, a store.App, view changes.View) error {
+	b := s.appBase(c, "callback.unread_title", "callback", a)
+	if n := readNotice(b.P, view); n != nil {
+		b.Notices = append(b.Notices, *n)
+	}
+	return s.render(c, http.StatusConflict, views.Problem(views.ProblemPage{Base: b, Headline: b.P.T("drift.unread_title"), Text: b.P.T("drift.unread_text"),
+		Links: []views.Link{{Href: views.AppPath(a.SDKAppID, "/callback"), Text: b.P.T("review.back")}}}))
+}
+
+// driftSince bounds when a drift happened: after the cloud was last seen otherwise, before it was first seen so.
+func (s *server) driftSince(c echo.Context, v *views.ChangePage, k clock, e entry) error {
+	if e.Kind != store.KindDrift {
+		return nil
+	}
+	earliest, latest, err := s.Store.DriftSince(c.Request().Context(), e.SDKAppID, e.Number)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	text := v.P.T("drift.since_unknown", "Until", k.stamp(latest))
+	if earliest != 0 {
+		text = v.P.T("drift.since", "From", k.stamp(earliest), "Until", k.stamp(latest))
+	}
+	v.Facts = append(v.Facts, views.Fact{Name: v.P.T("fact.changed"), Text: text})
+	return nil
+}

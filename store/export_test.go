@@ -1,0 +1,41 @@
+package store
+
+import (
+	"database/sql"
+	"io/fs"
+	"testing"
+	"time"
+
+	"github.com/pressly/goose/v3"
+)
+
+// Migrations are the files of both databases, for tests.
+func Migrations() fs.FS { return migrations }
+
+// MigratorOf gives tests the way down.
+func MigratorOf(s *Store) (*goose.Provider, error) { return s.migrator() }
+
+// WriterOf gives tests the connection that writes.
+func WriterOf(s *Store) *sql.DB { return s.writer }
+
+// ReaderOf gives tests the connections that read.
+func ReaderOf(s *Store) *sql.DB { return s.reader }
+
+// SetDatabase makes a store work through another pool, to see its statements.
+func SetDatabase(s *Store, db *sql.DB) { s.writer, s.reader = db, db }
+
+// Seal encrypts for a place.
+func Seal(s *Store, place, secret string) ([]byte, error) { return s.seal(place, []byte(secret)) }
+
+// Unseal decrypts from a place.
+func Unseal(s *Store, place string, sealed []byte) (string, error) {
+	secret, err := s.unseal(place, sealed)
+	return string(secret), err
+}
+
+// SetWriteLimit shortens the time that a write may take, until the test ends.
+func SetWriteLimit(t testing.TB, d time.Duration) {
+	old := writeLimit
+	writeLimit = d
+	t.Cleanup(func() { writeLimit = old })
+}

@@ -1,0 +1,193 @@
+package store_test
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"callboard/store"
+	"callboard/store/storetest"
+)
+
+func TestMigrationsOfBothDatabasesBelongTogether(t *testing.T) {
+	names := func(folder string) []string {
+		list, err := fs.ReadDir(store.Migrations(), "migrations/"+folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, e := range list {
+			names = append(names, e.Name())
+		}
+		return names
+	}
+	same(t, "file names", names("sqlite"), names("postgres"))
+
+	sqlite, postgres := empty(t, storetest.SQLite(t)), empty(t, storetest.Postgres(t))
+	tables := sqlite.tables()
+	if len(tables) < 13 {
+		t.Errorf("only %d tables", len(tables))
+	}
+	for table, columns := range tables {
+		for _, c := range columns {
+			if strings.Contains(c, "  ") {
+				t.Errorf("%s: the kind of column %q is not one of ours", table, c)
+			}
+		}
+	}
+	same(t, "tables and columns", tables, postgres.tables())
+	same(t, "indexes", sqlite.indexes(), postgres.indexes())
+}
+
+// indexes names the indexes that our files make.
+func (f fixture) indexes() []string {
+	f.t.Helper()
+	query := `SELECT name FROM sqlite_master WHERE type = 'index' AND name NOT LIKE 'sqlite_%'`
+	if f.db.Name == "postgres" {
+		query = `SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() AND indexname NOT LIKE '%_pkey' AND indexname NOT LIKE '%_key' AND tablename NOT LIKE 'goose%'`
+	}
+	rows, err := store.WriterOf(f.Store).QueryContext(ctx(f.t), query)
+	f.must(err)
+	defer rows.Close()
+	var names []string
+	for rows.Next() {
+		var name string
+		f.must(rows.Scan(&name))
+		names = append(names, name)
+	}
+	f.must(rows.Err())
+	slices.Sort(names)
+	return names
+}
+
+func TestMigrationsGoUpDownAndUp(t *testing.T) {
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := empty(t, db)
+		before := f.tables()
+		m, err := store.MigratorOf(f.Store)
+		f.must(err)
+		if _, err := m.DownTo(ctx(t), 0); err != nil {
+			t.Fatal(err)
+		}
+		same(t, "tables after the way down", map[string][]string{}, f.tables())
+		if _, err := m.Up(ctx(t)); err != nil {
+			t.Fatal(err)
+		}
+		same(t, "tables after the way up again", before, f.tables())
+		f.must(f.AddApp(ctx(t), mei, settings(aurora, "Aurora")))
+	})
+}
+
+func TestSecondOpenKeepsWhatIsThere(t *testing.T) {
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := newFixture(t, db)
+		before := f.dump()
+		g := empty(t, db)
+		same(t, "every row", before, g.dump())
+	})
+}
+
+func TestSQLiteSettingsHoldOnEveryConnection(t *testing.T) {
+	f := newFixture(t, storetest.SQLite(t))
+	reader, writer := store.ReaderOf(f.Store), store.WriterOf(f.Store)
+	if n := writer.Stats().MaxOpenConnections; n != 1 {
+		t.Errorf("%d connections may write, want 1", n)
+	}
+	want := map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "query_only": "1"}
+	for i := range reader.Stats().MaxOpenConnections {
+		// Each connection is held until the test ends, so that the pool has to make another.
+		c, err := reader.Conn(ctx(t))
+		f.must(err)
+		defer c.Close()
+		for name, value := range want {
+			var got string
+			f.must(c.QueryRowContext(ctx(t), `PRAGMA `+name).Scan(&got))
+			if got != value {
+				t.Errorf("reader %d: %s = %s, want %s", i, name, got, value)
+			}
+		}
+		if _, err := c.ExecContext(ctx(t), `UPDATE apps SET name = 'x'`); err == nil {
+			t.Errorf("reader %d could write", i)
+		}
+	}
+	want["query_only"] = "0"
+	for name, value := range want {
+		var got string
+		f.must(writer.QueryRowContext(ctx(t), `PRAGMA `+name).Scan(&got))
+		if got != value {
+			t.Errorf("writer: %s = %s, want %s", name, got, value)
+		}
+	}
+	same(t, "the name", "Aurora", f.app(aurora).Name)
+}
+
+func TestPostgresSyncsEachCommit(t *testing.T) {
+	f := newFixture(t, storetest.Postgres(t))
+	var got string
+	f.must(store.WriterOf(f.Store).QueryRowContext(ctx(t), `SHOW synchronous_commit`).Scan(&got))
+	same(t, "synchronous_commit", "on", got)
+}
+
+func TestOddPathOfTheDatabase(t *testing.T) {
+	db := storetest.SQLite(t)
+	for _, name := range []string{"a b", "a?b", "a#b", "a%20b", "ü"} {
+		db.Address = fmt.Sprintf("%s/%s.db", t.TempDir(), name)
+		f := empty(t, db)
+		f.must(f.AddApp(ctx(t), mei, settings(aurora, name)))
+		list, err := fs.Glob(dirFS(db.Address), "*.db")
+		f.must(err)
+		same(t, "files", []string{name + ".db"}, list)
+	}
+}
+
+func TestBadDatabaseIsRefusedWithoutItsPassword(t *testing.T) {
+	keys := storetest.SQLite(t).Keys
+	for _, address := range []string{"postgres://u:s3cret@127.0.0.1:1/x?sslmode=disable", "postgres://u:s3cret@:bad/x", t.TempDir() + "/none/x.db"} {
+		s, err := store.Open(ctx(t), store.Options{Database: address, Keys: keys})
+		if err == nil {
+			t.Errorf("opened %q", address)
+			s.Close()
+			continue
+		}
+		if strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("the password stands in %q", err)
+		}
+	}
+}
+
+func TestLibcIsTheOneThatSQLiteWasMadeWith(t *testing.T) {
+	module := func(arguments ...string) string {
+		out, err := exec.CommandContext(ctx(t), "go", arguments...).Output()
+		if err != nil {
+			t.Fatalf("go %s: %v", strings.Join(arguments, " "), err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	ours := module("list", "-mod=readonly", "-m", "-f", "{{.Version}}", "modernc.org/libc")
+	file := module("list", "-mod=readonly", "-m", "-f", "{{.GoMod}}", "modernc.org/sqlite")
+	theirs := requirement(t, file, "modernc.org/libc")
+	if ours == "" || ours != theirs {
+		t.Errorf("modernc.org/libc is %s, but SQLite was made with %s", ours, theirs)
+	}
+}
+
+func dirFS(file string) fs.FS { return os.DirFS(filepath.Dir(file)) }
+
+func requirement(t *testing.T, file, module string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if words := strings.Fields(line); len(words) >= 2 && words[0] == module {
+			return words[1]
+		}
+	}
+	return ""
+}
