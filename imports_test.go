@@ -94,7 +94,7 @@ var nameRules = []struct {
 }
 
 // knownBuildTags are the tags that a build constraint may name. Any other could hide a file from building, tests and checks.
-var knownBuildTags = []string{"unix", "linux", "darwin", "freebsd", "windows", "race"}
+var knownBuildTags = []string{"unix", "linux", "darwin", "freebsd", "windows", "race", "faults"}
 
 // TestImportRules reads every Go file of the tree and holds it against the rules above.
 func TestImportRules(t *testing.T) {

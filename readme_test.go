@@ -74,7 +74,7 @@ func TestLinks(t *testing.T) {
 			}
 		}
 	}
-	if followed < 10 {
+	if followed < 8 {
 		t.Errorf("only %d links were found", followed)
 	}
 }

@@ -44,7 +44,7 @@ type parts struct {
 }
 
 func build(ctx context.Context, p parts, log *slog.Logger) (*console, error) {
-	s, err := store.Open(ctx, store.Options{Database: p.database, Keys: p.keys})
+	s, err := store.Open(ctx, store.Options{Database: p.database, Keys: p.keys, Reached: reached})
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (c *console) build(ctx context.Context, p parts) error {
 	secure := p.config.publicURL != nil && p.config.publicURL.Scheme == "https"
 	c.client = tencent.New(tencent.Options{Proxy: p.config.proxy})
 	c.changes = changes.New(changes.Options{Store: c.store, Client: c.client, Regions: p.regions, Log: c.log, Lease: p.options.Lease, Grace: p.options.Grace,
-		WatchEvery: p.options.WatchEvery})
+		WatchEvery: p.options.WatchEvery, Reached: reached})
 	c.pages, err = handlers.New(handlers.Options{Store: c.store, Changes: c.changes, Regions: p.regions, Texts: texts,
 		Cookies: auth.NewCookies(keys, secure, int(c.sessions.Absolute.Seconds())), Sessions: c.sessions, Log: c.log, Zone: p.config.zone, Version: version,
 		PublicURL: p.config.publicURL, TrustedProxies: p.config.proxies, SetupCode: c.code, Sandbox: p.sandbox})

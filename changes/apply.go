@@ -29,6 +29,7 @@ func (s *Service) Apply(ctx context.Context, a store.Actor, sdkappid int64, id s
 	if err != nil {
 		return 0, err
 	}
+	s.reached(PointBeforeIntent)
 	number, attempt, made, err := s.openChange(ctx, a, p, target)
 	if err != nil || !made {
 		return number, err
@@ -99,10 +100,13 @@ func (s *Service) openChange(ctx context.Context, a store.Actor, p FullPlan, tar
 func (s *Service) carryOut(ctx context.Context, a store.Actor, number int64, attempt uint32, p FullPlan, target tencent.Target) {
 	log := s.log.With("change", number, "sdkappid", p.SDKAppID, "call", p.Call, "host", target.Region.Host)
 	log.Info("change begins")
+	s.reached(PointIntentCommitted)
 	ending := s.compareAndCall(ctx, a, number, attempt, p, target)
 	ending.Grace = s.grace
 	log.Info("change ended", "outcome", ending.Outcome, "cause", ending.Cause)
+	s.reached(PointAnswered)
 	s.writeOutcome(ctx, a, number, ending)
+	s.reached(PointOutcomeCommitted)
 	s.poke()
 }
 
@@ -124,6 +128,7 @@ func (s *Service) compareAndCall(ctx context.Context, a store.Actor, number int6
 	if ok, err := s.store.MaySend(callCtx, number, s.writeDeadline); err != nil || !ok {
 		return store.Ending{Outcome: store.NotSent, Cause: store.CauseLate, Steps: []store.Step{read, {Name: store.StepNotSent, Detail: store.CauseLate}}}
 	}
+	s.reached(PointBeforeDial)
 	reply = s.call(callCtx, tencent.Call(p.Call), target, attempt, p.Diff.After)
 	return endingOf(reply, read)
 }

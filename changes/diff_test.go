@@ -211,7 +211,7 @@ func TestConsequences(t *testing.T) {
 		{"http now", config(u, createRoom), config("http://h.example/", createRoom), "http?=http in_effect"},
 		{"http still", config("http://h.example/", createRoom), config("http://h.example/", createRoom, destroyRoom), "http?=http in_effect"},
 		{"query", config(u, createRoom), config(u+"?a", createRoom), "query? in_effect"},
-		{"query still", config(u+"?a", createRoom), config(u+"?a"), "off?=off in_effect"},
+		{"query still", config(u+"?a", createRoom), config(u + "?a"), "off?=off in_effect"},
 		{"private", config(u, createRoom), config("https://10.0.0.1/", createRoom), "host?=host private? in_effect"},
 		{"single", config(u, createRoom), config("https://intranet/", createRoom), "host?=host host_single? in_effect"},
 		{"shared added", config(u, createRoom), config(u, createRoom, follow), "shared in_effect"},
@@ -254,16 +254,16 @@ func TestConsequenceDetails(t *testing.T) {
 	}
 	hosts := "map[host:b.example:8080 new:b.example:8080 old:a.example]"
 	want := map[string]string{
-		"blocking_removed":           "[" + messages + "]map[]",
-		"blocking_added." + GiftWord: "[" + GiftWord + "]" + hosts,
-		"host":                       "[]" + hosts,
-		"http":                       "[]" + hosts,
-		"gift_blocks":                "[]" + hosts,
-		"unlisted_dropped":           "[" + foreign + "]map[count:1]",
-		"shared":                     "[" + follow + " " + messages + "]map[count:2]",
-		"prefix_doubt":               "[" + recording + "]map[count:1]",
-		"unlisted_kept":              "[y]map[count:1]",
-		"in_effect":                  "[]map[minutes:2]",
+		"blocking_removed":           "[" + messages + "] map[]",
+		"blocking_added." + GiftWord: "[" + GiftWord + "] " + hosts,
+		"host":                       "[] " + hosts,
+		"http":                       "[] " + hosts,
+		"gift_blocks":                "[] " + hosts,
+		"unlisted_dropped":           "[" + foreign + "] map[count:1]",
+		"shared":                     "[" + follow + " " + messages + "] map[count:2]",
+		"prefix_doubt":               "[" + recording + "] map[count:1]",
+		"unlisted_kept":              "[y] map[count:1]",
+		"in_effect":                  "[] map[minutes:2]",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -2,6 +2,7 @@ package changes
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"callboard/store"
@@ -14,6 +15,7 @@ type View struct {
 	Reading *store.Reading // the newest reading, nil while there is none
 	Fresh   bool           // the reading was made by this look
 	Rested  bool           // no call was made because the host did not answer a moment ago
+	Unkept  bool           // what the call told could not be written down, so the reading is an older one
 	Reply   *tencent.Reply // the call of this look, nil when none was made
 }
 
@@ -71,18 +73,25 @@ func (s *Service) look(ctx context.Context, a store.Actor, sdkappid int64, polit
 	found, reply := s.read(ctx, target, FormWait)
 	v.Reply = &reply
 	if found == nil {
-		if err := s.store.ReadingFailed(ctx, sdkappid, codeOf(reply), string(reply.Fault)); err != nil {
-			return v, err
-		}
-		return v, s.lastReading(ctx, &v)
+		err := s.store.ReadingFailed(ctx, sdkappid, codeOf(reply), string(reply.Fault))
+		return v, s.unkept(ctx, &v, err)
 	}
 	kept, err := s.keepReading(ctx, a, app, *found, reply)
 	if err != nil {
-		return v, err
+		return v, s.unkept(ctx, &v, err)
 	}
 	v.Reading, v.Fresh = &kept, true
 	v.App, err = s.store.App(ctx, sdkappid)
 	return v, err
+}
+
+// unkept falls back to the last reading. A database that cannot be written may still be read, and so can the page.
+func (s *Service) unkept(ctx context.Context, v *View, err error) error {
+	if err != nil && !errors.Is(err, store.ErrUnavailable) {
+		return err
+	}
+	v.Unkept = err != nil
+	return s.lastReading(ctx, v)
 }
 
 func (s *Service) lastReading(ctx context.Context, v *View) error {

@@ -65,7 +65,19 @@ type Options struct {
 	Grace   time.Duration // 0: 30 s
 	// WatchEvery is how often every app is read on its own; 0: never.
 	WatchEvery time.Duration
+	// Reached is told the name of every point of an apply that is passed, so that a test build can end the process
+	// there. nil in every other build.
+	Reached func(point string)
 }
+
+// Points of an apply, in order; between any two of them the process may die.
+const (
+	PointBeforeIntent     = "before_intent"
+	PointIntentCommitted  = "intent_committed"
+	PointBeforeDial       = "before_dial"
+	PointAnswered         = "answered"
+	PointOutcomeCommitted = "outcome_committed"
+)
 
 // Service carries out what people and the console itself want. It is safe for concurrent use and with several processes
 // on one database.
@@ -79,6 +91,7 @@ type Service struct {
 	grace   time.Duration
 
 	watchEvery time.Duration
+	reached    func(point string)
 	// A short lease, as tests use it, shortens what has to fit into it.
 	compareWait   time.Duration
 	writeDeadline time.Duration
@@ -92,12 +105,15 @@ type Service struct {
 
 // New makes a Service. Run must be running for changes to be settled; Close waits for those under way.
 func New(o Options) *Service {
-	s := &Service{store: o.Store, client: o.Client, regions: o.Regions, log: o.Log, clock: o.Clock, lease: o.Lease, grace: o.Grace, watchEvery: o.WatchEvery, wake: make(chan struct{}, 1)}
+	s := &Service{store: o.Store, client: o.Client, regions: o.Regions, log: o.Log, clock: o.Clock, lease: o.Lease, grace: o.Grace, watchEvery: o.WatchEvery, reached: o.Reached, wake: make(chan struct{}, 1)}
 	if s.log == nil {
 		s.log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
 	if s.clock == nil {
 		s.clock = time.Now
+	}
+	if s.reached == nil {
+		s.reached = func(string) {}
 	}
 	if s.lease == 0 {
 		s.lease = defaultLease

@@ -475,7 +475,9 @@ func (s *server) formNotices(c echo.Context, v *views.CallbackPage, k clock, vie
 		v.Notices = append(v.Notices, views.Notice{Level: "unsure", Title: p.T("callback.open_title", "Number", open), Text: p.T("callback.open_text"),
 			Link: &views.Link{Href: views.ChangePath(open), Text: p.T("callback.open_link", "Number", open)}})
 	}
-	if n := readNotice(p, view); n != nil {
+	if view.Unkept {
+		v.Notices = append(v.Notices, views.Notice{Level: "bad", Title: p.T("callback.unkept_title"), Text: p.T("callback.unkept_text")})
+	} else if n := readNotice(p, view); n != nil {
 		v.Notices = append(v.Notices, *n)
 	}
 	if view.App.Drift != 0 && view.App.FailedAt == 0 && open == 0 {

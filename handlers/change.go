@@ -181,7 +181,7 @@ func (s *server) renderChange(c echo.Context, status int, e entry, r *rejected) 
 		next(&v, e)
 		driftStep(&v, e)
 	}
-	links(&v, e, may(c, auth.Operator) && e.app.ArchivedAt == 0)
+	entryLinks(&v, e, may(c, auth.Operator) && e.app.ArchivedAt == 0)
 	if may(c, auth.Admin) && e.Outcome == store.Unknown && e.Settled == "" {
 		v.Close = &views.CloseForm{}
 		if r != nil && r.closing != nil {
@@ -365,8 +365,8 @@ func driftStep(v *views.ChangePage, e entry) {
 		Buttons: []views.Button{{Do: "accept", Text: p.T("drift.accept"), Icon: "check"}, {Do: "put-back", Text: p.T("drift.put_back"), Icon: "arrow-back-up", Primary: true}}}
 }
 
-// links lead from an entry to what can be done with it later.
-func links(v *views.ChangePage, e entry, write bool) {
+// entryLinks lead from an entry to what can be done with it later.
+func entryLinks(v *views.ChangePage, e entry, write bool) {
 	if after, ok := e.configs[e.after()]; ok && e.after() != "" {
 		if write && !e.Open() && !after.IsNone() {
 			v.Links = append(v.Links, views.Link{Href: views.AppPath(e.SDKAppID, "/callback?restore="+itoa64(e.Number)), Text: v.P.T("restore.link")})

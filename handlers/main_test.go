@@ -64,6 +64,7 @@ type world struct {
 	panicky atomic.Bool  // the clock panics
 	log     *safeBuffer
 	users   map[string]store.User
+	beside  *sql.DB // see sql
 	printer map[string]*i18n.Printer
 }
 
@@ -178,32 +179,33 @@ func (w *world) addApp(id int64, name string) {
 // T is an English text.
 func (w *world) T(id string, pairs ...any) string { return w.printer["en"].T(id, pairs...) }
 
-// sql opens the database beside the store.
+// sql is the database beside the store.
 func (w *world) sql() *sql.DB {
 	w.t.Helper()
+	if w.beside != nil {
+		return w.beside
+	}
 	driver, name := "pgx", w.db.Address
 	if w.db.Name == "sqlite" {
 		driver, name = "sqlite", "file:"+w.db.Address+"?_pragma=busy_timeout(5000)"
 	}
 	db, err := sql.Open(driver, name)
 	must(w.t, err)
+	w.beside = db
+	w.t.Cleanup(func() { must(w.t, db.Close()) })
 	return db
 }
 
 func (w *world) exec(statement string, args ...any) {
 	w.t.Helper()
-	db := w.sql()
-	defer db.Close()
-	_, err := db.ExecContext(w.t.Context(), statement, args...)
+	_, err := w.sql().ExecContext(w.t.Context(), statement, args...)
 	must(w.t, err)
 }
 
 func (w *world) number(query string, args ...any) int64 {
 	w.t.Helper()
-	db := w.sql()
-	defer db.Close()
 	var n sql.NullInt64
-	must(w.t, db.QueryRowContext(w.t.Context(), query, args...).Scan(&n))
+	must(w.t, w.sql().QueryRowContext(w.t.Context(), query, args...).Scan(&n))
 	return n.Int64
 }
 
@@ -212,10 +214,8 @@ type traces struct{ Changes, Plans, Apps, Versions, Users, Sessions, Readings, A
 
 func (w *world) traces() traces {
 	w.t.Helper()
-	db := w.sql()
-	defer db.Close()
 	var v traces
-	must(w.t, db.QueryRowContext(w.t.Context(), `SELECT (SELECT COUNT(*) FROM changes), (SELECT COUNT(*) FROM plans), (SELECT COUNT(*) FROM apps), (SELECT COALESCE(SUM(version), 0) FROM apps),
+	must(w.t, w.sql().QueryRowContext(w.t.Context(), `SELECT (SELECT COUNT(*) FROM changes), (SELECT COUNT(*) FROM plans), (SELECT COUNT(*) FROM apps), (SELECT COALESCE(SUM(version), 0) FROM apps),
 		(SELECT COUNT(*) FROM users), (SELECT COUNT(*) FROM sessions), (SELECT COUNT(*) FROM readings), (SELECT COUNT(*) FROM audit)`).
 		Scan(&v.Changes, &v.Plans, &v.Apps, &v.Versions, &v.Users, &v.Sessions, &v.Readings, &v.Audit))
 	v.Calls = int64(len(w.box.Journal()))

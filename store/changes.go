@@ -107,6 +107,9 @@ func IsAttemptTaken(err error) bool { return errors.Is(err, errAttempt) }
 // ErrArchived says that the app was put away.
 var ErrArchived = errors.New("the app is archived")
 
+// PointIntentInserted is where the intent is written but not committed.
+const PointIntentInserted = "intent_inserted"
+
 // Intent is what is written before the first byte leaves.
 type Intent struct {
 	Plan    Plan
@@ -188,6 +191,7 @@ func (t *tx) openChangeOf(a Actor, app App, in Intent) (int64, error) {
 			return 0, err
 		}
 	}
+	t.s.reached(PointIntentInserted)
 	return number, t.audit(a, "change.opened", changeTarget(number), map[string]any{"plan": p.ID, "outcome": c.Outcome})
 }
 

@@ -47,6 +47,7 @@ type Store struct {
 	reader  *sql.DB
 	keys    *Keys
 	clock   func() time.Time
+	reached func(point string)
 	close   func() error
 }
 
@@ -66,6 +67,8 @@ type Options struct {
 	Keys *Keys
 	// Clock gives the times that people read; time.Now when nil.
 	Clock func() time.Time
+	// Reached is told when an intent is inserted but not committed, so that a test build can end the process there.
+	Reached func(point string)
 }
 
 // Open connects, brings the schema up to date and checks that the key set belongs to the database.
@@ -83,6 +86,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.clock = o.Clock
 	if s.clock == nil {
 		s.clock = time.Now
+	}
+	if s.reached = o.Reached; s.reached == nil {
+		s.reached = func(string) {}
 	}
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())

@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // machine describes where the figures come from, without names.
@@ -23,14 +22,8 @@ func describeMachine() machine {
 	if kb, err := strconv.Atoi(strings.TrimSuffix(field("/proc/meminfo", "MemTotal"), " kB")); err == nil {
 		m.memory = fmt.Sprintf("%.0f GB", float64(kb)/1e6)
 	}
-	var u syscall.Utsname
-	if syscall.Uname(&u) == nil {
-		for _, c := range u.Release {
-			if c == 0 {
-				break
-			}
-			m.kernel += string(rune(c))
-		}
+	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		m.kernel = runtime.GOOS + " " + strings.TrimSpace(string(text))
 	}
 	return m
 }

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"callboard/dev/bench/seed"
+	"callboard/sandbox"
+)
+
+// regionName is the extra endpoint that every app belongs to.
+const regionName = "measured"
+
+// api is the sandbox in this process, with a clock around each answer.
+type api struct {
+	url    string
+	server *http.Server
+	box    *sandbox.Server
+
+	mu    sync.Mutex
+	calls map[int64][]span // by app
+}
+
+type span struct{ from, to time.Time }
+
+func startAPI(ctx context.Context, apps []seed.App) (*api, error) {
+	o := sandbox.Options{RatePerSecond: 100_000}
+	for _, a := range apps {
+		o.Apps = append(o.Apps, sandbox.App{SDKAppID: a.ID, Key: seed.Key(a.ID), Admins: []string{seed.Admin}})
+	}
+	box, err := sandbox.New(o)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range apps {
+		box.SetCallback(a.ID, &sandbox.Callback{Url: a.Current.URL(), CallbackCommandList: a.Current.Commands()})
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	a := &api{url: "http://" + l.Addr().String(), box: box, calls: map[int64][]span{}}
+	a.server = &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: a.timed(box.API())}
+	go func() { _ = a.server.Serve(l) }()
+	return a, nil
+}
+
+// timed notes how long each answer took, from its request's head on.
+func (a *api) timed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from := time.Now()
+		next.ServeHTTP(w, r)
+		to := time.Now()
+		id, err := strconv.ParseInt(r.URL.Query().Get("sdkappid"), 10, 64)
+		if err != nil {
+			return
+		}
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.calls[id] = append(a.calls[id], span{from, to})
+	})
+}
+
+// took is the time that answers for an app took between two moments, and how many those were. It forgets them.
+func (a *api) took(id int64, from, to time.Time) (total time.Duration, n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, s := range a.calls[id] {
+		// The read-back after a change belongs to nobody who waits.
+		if !s.from.Before(from) && s.from.Before(to) && !s.to.After(to) {
+			total += s.to.Sub(s.from)
+			n++
+		}
+	}
+	delete(a.calls, id)
+	return total, n
+}
+
+func (a *api) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := errors.Join(a.server.Close(), a.box.Close(ctx)); err != nil {
+		return fmt.Errorf("stopping the sandbox: %w", err)
+	}
+	return nil
+}
