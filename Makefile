@@ -35,7 +35,7 @@ test: ## Run every test with the race detector, on SQLite, PostgreSQL and in Chr
 .PHONY: bench
 bench: ## Measure speed and memory with up to a million rows.
 	@dev/scripts/need.sh wrk postgresql
-	go run ./dev/bench
+	@dev/bench/with-postgres.sh go run ./dev/bench
 
 .PHONY: bench-full
 bench-full: ## Measure with ten million rows; needs 20 GB of free disk and a good while.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -77,4 +78,32 @@ func TestLinks(t *testing.T) {
 	if followed < 8 {
 		t.Errorf("only %d links were found", followed)
 	}
+}
+
+// TestSandboxExamples carries out every curl line of docs/sandbox.md, from top to bottom.
+func TestSandboxExamples(t *testing.T) {
+	text, err := os.ReadFile("docs/sandbox.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "sandbox", "--listen=127.0.0.1:0", "--control=127.0.0.1:0", "--app=1400000001:0123456789abcdef:administrator")
+	controls := strings.TrimSpace(p.line("Controls: "))
+	example := regexp.MustCompile(`(?m)^curl (?:-X (\w+) )?\$C(\S*)(?: -d '(.*)')?$`)
+	lines := example.FindAllStringSubmatch(string(text), -1)
+	if want := strings.Count(string(text), "\ncurl "); len(lines) != want || want < 15 {
+		t.Errorf("%d of %d examples were understood", len(lines), want)
+	}
+	nothing := map[string]bool{"/apps/1400000001/callback": true} // a new app has none
+	for _, m := range lines {
+		method, path, body := m[1], strings.ReplaceAll(m[2], "$APP", "1400000001"), m[3]
+		if method == "" && body != "" {
+			method = http.MethodPost
+		}
+		status, answer := ask(t, method, controls+path, body)
+		if status >= 300 && !(status == http.StatusNotFound && nothing[path]) {
+			t.Errorf("%s: %d %s", m[0], status, answer)
+		}
+		delete(nothing, path)
+	}
+	mustStop(t, p)
 }

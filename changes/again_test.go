@@ -2,7 +2,6 @@ package changes
 
 import (
 	"errors"
-	"slices"
 	"testing"
 
 	"callboard/sandbox"
@@ -143,9 +142,6 @@ func TestPlanMergedRefuses(t *testing.T) {
 			if _, err := r.PlanMerged(r.ctx(), mei, number, other.URL(), nil); !errors.Is(err, want) {
 				t.Errorf("change %d: %v, want %v", number, err, want)
 			}
-		}
-		if slices.Contains([]string{done.Cause}, store.CauseMoved) {
-			t.Error("the first change moved")
 		}
 	})
 }

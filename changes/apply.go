@@ -157,22 +157,22 @@ func (s *Service) call(ctx context.Context, call tencent.Call, t tencent.Target,
 }
 
 // endingOf turns the client's four endings into the outcome of a change.
-func endingOf(r tencent.Reply, before ...store.Step) store.Ending {
+func endingOf(r tencent.Reply, read store.Step) store.Ending {
 	e := store.Ending{Cause: string(r.Fault), Reply: replyOf(r)}
 	sent := store.Step{At: r.StartedAt.UnixMilli(), Name: store.StepSent}
 	switch r.Ending {
 	case tencent.Accepted:
 		e.Outcome = store.Applied
-		e.Steps = append(before, sent, store.Step{At: endOf(r), Name: store.StepAnswered, Code: codeOf(r)})
+		e.Steps = []store.Step{read, sent, {At: endOf(r), Name: store.StepAnswered, Code: codeOf(r)}}
 	case tencent.Refused:
 		e.Outcome = store.Refused
-		e.Steps = append(before, sent, store.Step{At: endOf(r), Name: store.StepAnswered, Code: codeOf(r)})
+		e.Steps = []store.Step{read, sent, {At: endOf(r), Name: store.StepAnswered, Code: codeOf(r)}}
 	case tencent.NotSent:
 		e.Outcome = store.NotSent
-		e.Steps = append(before, store.Step{At: endOf(r), Name: store.StepNotSent, Detail: string(r.Fault)})
+		e.Steps = []store.Step{read, {At: endOf(r), Name: store.StepNotSent, Detail: string(r.Fault)}}
 	default:
 		e.Outcome = store.Unknown
-		e.Steps = append(before, sent, store.Step{At: endOf(r), Name: store.StepNoAnswer, Code: codeOf(r), Detail: string(r.Fault)})
+		e.Steps = []store.Step{read, sent, {At: endOf(r), Name: store.StepNoAnswer, Code: codeOf(r), Detail: string(r.Fault)}}
 	}
 	return e
 }

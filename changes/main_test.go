@@ -295,7 +295,7 @@ func (r *rig) until(what string, done func() bool) {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.ctx(), patience)
 	defer cancel()
-	again := time.NewTicker(5 * time.Millisecond)
+	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()
 	for !done() {
 		select {

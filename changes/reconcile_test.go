@@ -136,41 +136,34 @@ func TestDriftIsJudgedAfterSettlement(t *testing.T) {
 
 // TestReadBack: after applied the cloud is read once, and what it holds is told even when it is something else.
 func TestReadBack(t *testing.T) {
-	for _, test := range []struct {
-		name   string
-		behind func(*rig, int64)
-		holds  store.Configuration
-		drifts int
-	}{
-		{"as sent", func(*rig, int64) {}, wanted, 0},
-		{"something else", func(r *rig, id int64) { r.cloud(id, other) }, other, 1},
-		{"none", func(r *rig, id int64) { r.cloud(id, store.None) }, store.None, 1},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			onBoth(t, func(t *testing.T, r *rig) {
-				id := r.app(before)
-				c := r.apply(r.plan(id, wanted))
-				if reads := len(r.reads(id)); c.ReadBack != "" || reads != 2 {
-					t.Errorf("Apply read back itself: %d reads", reads)
-				}
-				test.behind(r, id)
-				stop := r.run(r.Service)
-				r.until("the read-back", func() bool { return r.change(c.Number).ReadBackAt != 0 })
-				stop()
-				got := r.change(c.Number)
-				if got.ReadBack != test.holds.Digest() || got.NextCheckAt != 0 || got.State() != store.Applied {
-					t.Errorf("read back %s, next %d, %s", got.ReadBack, got.NextCheckAt, got.State())
-				}
-				if n := len(r.drifts(id)); n != test.drifts || len(r.reads(id)) != 3 {
-					t.Errorf("%d drifts, %d reads", n, len(r.reads(id)))
-				}
-				r.must(r.ReadBackNow(r.ctx(), c.Number))
-				if len(r.reads(id)) != 3 {
-					t.Error("it was read back twice")
-				}
-			})
-		})
-	}
+	onBoth(t, func(t *testing.T, r *rig) {
+		for _, test := range []struct {
+			name   string
+			holds  store.Configuration
+			drifts int
+		}{{"as sent", wanted, 0}, {"something else", other, 1}, {"none", store.None, 1}} {
+			id := r.app(before)
+			c := r.apply(r.plan(id, wanted))
+			if reads := len(r.reads(id)); c.ReadBack != "" || reads != 2 {
+				t.Errorf("%s: Apply read back itself: %d reads", test.name, reads)
+			}
+			r.cloud(id, test.holds)
+			stop := r.run(r.Service)
+			r.until("the read-back", func() bool { return r.change(c.Number).ReadBackAt != 0 })
+			stop()
+			got := r.change(c.Number)
+			if got.ReadBack != test.holds.Digest() || got.NextCheckAt != 0 || got.State() != store.Applied {
+				t.Errorf("%s: read back %s, next %d, %s", test.name, got.ReadBack, got.NextCheckAt, got.State())
+			}
+			if n := len(r.drifts(id)); n != test.drifts || len(r.reads(id)) != 3 {
+				t.Errorf("%s: %d drifts, %d reads", test.name, n, len(r.reads(id)))
+			}
+			r.must(r.ReadBackNow(r.ctx(), c.Number))
+			if len(r.reads(id)) != 3 {
+				t.Errorf("%s: it was read back twice", test.name)
+			}
+		}
+	})
 }
 
 // TestReadBackGivesUp: looks at a change that is not open end after a while when they tell nothing.
@@ -271,36 +264,34 @@ func TestCheckNowAndCloseByHandRefuse(t *testing.T) {
 
 // TestCloseByHand leaves our record alone and asks for a reading.
 func TestCloseByHand(t *testing.T) {
-	for _, test := range []struct {
-		name   string
-		cloud  store.Configuration
-		drifts int
-	}{{"as before", before, 0}, {"as wanted", wanted, 1}, {"something else", other, 1}} {
-		t.Run(test.name, func(t *testing.T) {
-			onBoth(t, func(t *testing.T, r *rig) {
-				id := r.app(before)
-				c := r.lost(id)
-				r.must(r.CloseByHand(r.ctx(), mei, c.Number, "we know"))
-				r.cloud(id, test.cloud)
-				got := r.change(c.Number)
-				if got.Settled != store.Overtaken || got.Open() || r.find(id).Record != before.Digest() {
-					t.Errorf("settled %q, record %s", got.Settled, r.find(id).Record)
-				}
-				if err := r.CloseByHand(r.ctx(), mei, c.Number, "again"); !errors.Is(err, ErrNotOpen) {
-					t.Errorf("closed again: %v", err)
-				}
-				stop := r.run(r.Service)
-				r.until("the reading", func() bool { return r.change(c.Number).ReadBackAt != 0 })
-				stop()
-				if a := r.find(id); a.Record != before.Digest() || len(r.drifts(id)) != test.drifts || r.change(c.Number).ReadBack != test.cloud.Digest() {
-					t.Errorf("record %s, %d drifts", a.Record, len(r.drifts(id)))
-				}
-				if c := r.apply(r.plan(id, config("https://hooks.example.test/live", createRoom, follow))); test.cloud.Equal(before) && c.Outcome != store.Applied {
-					t.Errorf("the next change ended %s %s", c.Outcome, c.Cause)
-				}
-			})
-		})
-	}
+	onBoth(t, func(t *testing.T, r *rig) {
+		for _, test := range []struct {
+			name   string
+			cloud  store.Configuration
+			drifts int
+		}{{"as before", before, 0}, {"as wanted", wanted, 1}, {"something else", other, 1}} {
+			id := r.app(before)
+			c := r.lost(id)
+			r.must(r.CloseByHand(r.ctx(), mei, c.Number, "we know"))
+			r.cloud(id, test.cloud)
+			got := r.change(c.Number)
+			if got.Settled != store.Overtaken || got.Open() || r.find(id).Record != before.Digest() {
+				t.Errorf("%s: settled %q, record %s", test.name, got.Settled, r.find(id).Record)
+			}
+			if err := r.CloseByHand(r.ctx(), mei, c.Number, "again"); !errors.Is(err, ErrNotOpen) {
+				t.Errorf("%s: closed again: %v", test.name, err)
+			}
+			stop := r.run(r.Service)
+			r.until("the reading", func() bool { return r.change(c.Number).ReadBackAt != 0 })
+			stop()
+			if a := r.find(id); a.Record != before.Digest() || len(r.drifts(id)) != test.drifts || r.change(c.Number).ReadBack != test.cloud.Digest() {
+				t.Errorf("%s: record %s, %d drifts", test.name, a.Record, len(r.drifts(id)))
+			}
+			if c := r.apply(r.plan(id, config("https://hooks.example.test/live", createRoom, follow))); c.Outcome != store.Applied {
+				t.Errorf("%s: the next change ended %s %s", test.name, c.Outcome, c.Cause)
+			}
+		}
+	})
 }
 
 // TestLateWriter: the lease passes while the answer is held, another process takes the row for left over and perhaps

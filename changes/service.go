@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -107,7 +106,7 @@ type Service struct {
 func New(o Options) *Service {
 	s := &Service{store: o.Store, client: o.Client, regions: o.Regions, log: o.Log, clock: o.Clock, lease: o.Lease, grace: o.Grace, watchEvery: o.WatchEvery, reached: o.Reached, wake: make(chan struct{}, 1)}
 	if s.log == nil {
-		s.log = slog.New(slog.NewTextHandler(io.Discard, nil))
+		s.log = slog.New(slog.DiscardHandler)
 	}
 	if s.clock == nil {
 		s.clock = time.Now

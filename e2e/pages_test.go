@@ -74,7 +74,7 @@ func TestPages(t *testing.T) {
 	unknown, moved := prepare(t, d)
 	list := pages(d, unknown, moved)
 	t.Run("access", func(t *testing.T) { access(t, d.of(t), list) })
-	t.Run("weight", func(t *testing.T) { weight(t, d.of(t), list) })
+	t.Run("weight", func(t *testing.T) { weight(t, d.of(t), "/changes/"+unknown, list) })
 	t.Run("Chinese and dark", func(t *testing.T) { chineseAndDark(t, d.of(t), list) })
 }
 
@@ -135,6 +135,7 @@ func look(v *visitor, name string) {
 		v.Dark(dark)
 		for _, width := range []int{1280, 390} {
 			v.Resize(width, 900)
+			browser.Eval[bool](v.Page, drawn)
 			seen := fmt.Sprintf("%s, %d pixels, dark %v", name, width, dark)
 			v.Axe(named{v.t, seen})
 			if wide := browser.Eval[string](v.Page, sideways); wide != "" {
@@ -147,7 +148,11 @@ func look(v *visitor, name string) {
 	}
 	v.Dark(false)
 	v.Resize(1280, 900)
+	browser.Eval[bool](v.Page, drawn)
 }
+
+// drawn waits until what was changed has been drawn.
+const drawn = `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`
 
 // sideways says how much wider than the window the page is, and which elements stick out.
 const sideways = `(() => {
@@ -170,18 +175,24 @@ func (n named) Errorf(format string, args ...any) {
 }
 
 // weight adds up what comes over the wire: of a first visit, and of each page afterwards.
-func weight(t *testing.T, d *demo, list []shown) {
+func weight(t *testing.T, d *demo, renewing string, list []shown) {
 	v := &visitor{Page: browser.Start(t, browser.Options{}), t: t, base: d.base, script: true}
 	v.open("/sign-in")
-	if n := browser.Eval[int](v.Page, transferred); n > 150_000 {
+	n := browser.Eval[int](v.Page, transferred)
+	t.Logf("the first visit takes %d bytes", n)
+	if n > 150_000 {
 		t.Errorf("the first visit takes %d bytes", n)
 	}
 	v.signIn("admin")
+	// The first page that renews itself brings htmx along.
+	v.open(renewing)
+	if n := browser.Eval[int](v.Page, transferred); n > 25_000 {
+		t.Errorf("the first page that renews itself takes %d bytes", n)
+	}
 	for _, x := range list {
 		v.open(x.path)
 		v.Take("Failed to load resource")
 		n := browser.Eval[int](v.Page, transferred)
-		t.Logf("%s: %d bytes", x.name, n)
 		if n > 20_000 {
 			t.Errorf("%s takes %d bytes", x.name, n)
 		}

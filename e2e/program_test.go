@@ -169,6 +169,8 @@ func (v *visitor) signIn(name string) {
 	v.Fill("#password", password)
 	v.Follow("main button[type=submit]")
 	v.at("/apps")
+	// Typing began before the browser had put the focus there itself.
+	v.Take("Autofocus processing was blocked")
 }
 
 func (v *visitor) signOut() {

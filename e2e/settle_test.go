@@ -123,8 +123,8 @@ func refusalIsExplained(t *testing.T, d *demo, o browser.Options) {
 	v := d.visit(t, "operator", o)
 	for _, c := range cases {
 		v.open(form(aurora))
-		v.Check(box(seats), true)
-		v.review("Seats too")
+		v.Check(box(members), false)
+		v.review("Members no more")
 		d.fault(map[string]any{"command": "update_callback", "code": c.code, "info": c.info})
 		v.apply()
 		v.says(".cb-outcome h1", "Tencent refused", c.title)

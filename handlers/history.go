@@ -35,9 +35,8 @@ func readSearch(c echo.Context) search {
 	if f.before < 0 {
 		f.before = 0
 	}
-	if len(f.q) > 4096 {
-		f.q = store.Text(f.q, 4096)
-	}
+	// PostgreSQL takes neither NUL nor broken text, not even to look for.
+	f.q = store.Text(f.q, 4096)
 	return f
 }
 

@@ -363,7 +363,9 @@ func (p page) text(selector string) string {
 	return strings.Join(strings.Fields(p.doc.Find(selector).Text()), " ")
 }
 
-func (p page) attr(selector, name string) string { return p.doc.Find(selector).First().AttrOr(name, "") }
+func (p page) attr(selector, name string) string {
+	return p.doc.Find(selector).First().AttrOr(name, "")
+}
 
 func (p page) count(selector string) int { return p.doc.Find(selector).Length() }
 

@@ -36,6 +36,11 @@ func (s *server) guards(need auth.Need) []echo.MiddlewareFunc {
 	return list
 }
 
+// openGuards are for what anyone may have without a session; a need that is not met by nobody refuses everybody.
+func (s *server) openGuards(need auth.Need) []echo.MiddlewareFunc {
+	return []echo.MiddlewareFunc{s.requireRole(need)}
+}
+
 // identify gives a request an id of our own for the log and the error pages.
 func (s *server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {

@@ -12,20 +12,23 @@ import (
 // routes lists every route, page by page. Who may use one stands in auth.Routes.
 func (s *server) routes(e *echo.Echo) error {
 	var missing []error
-	r := func(method, path string, h echo.HandlerFunc) {
+	add := func(method, path string, h echo.HandlerFunc, guards func(auth.Need) []echo.MiddlewareFunc) {
 		need, err := auth.Of(method, path)
 		if err != nil {
 			missing = append(missing, err)
 			return
 		}
-		e.Add(method, path, h, s.guards(need)...)
+		e.Add(method, path, h, guards(need)...)
 	}
+	r := func(method, path string, h echo.HandlerFunc) { add(method, path, h, s.guards) }
+	// What is no page asks for nobody's session, so that it answers when the database does not.
+	file := func(path string, h echo.HandlerFunc) { add("GET", path, h, s.openGuards) }
 	e.Use(s.identify, s.recoverPanics, s.secureHeaders, s.logRequest, s.limitBody, gzipPages())
 
-	r("GET", "/healthz", s.showHealth)
-	r("GET", "/readyz", s.showReadiness)
-	r("GET", "/static/*", echo.WrapHandler(static.Handler()))
-	r("GET", "/favicon.ico", showFavicon)
+	file("/healthz", s.showHealth)
+	file("/readyz", s.showReadiness)
+	file("/static/*", echo.WrapHandler(static.Handler()))
+	file("/favicon.ico", showFavicon)
 
 	r("GET", "/setup", s.showSetup)
 	r("POST", "/setup", s.saveSetup)

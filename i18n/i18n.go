@@ -5,7 +5,9 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/BurntSushi/toml"
@@ -31,7 +33,7 @@ type Catalogue struct {
 func Load() (*Catalogue, error) {
 	c := &Catalogue{bundle: i18n.NewBundle(language.English), printers: map[string]*Printer{}}
 	c.bundle.RegisterUnmarshalFunc("toml", toml.Unmarshal)
-	plain := map[string]map[string]string{}
+	plain, names := map[string]map[string]string{}, map[string]map[string]string{}
 	files, err := fs.Glob(catalogues, "catalogues/*.toml")
 	if err != nil {
 		return nil, err
@@ -46,12 +48,13 @@ func Load() (*Catalogue, error) {
 			return nil, fmt.Errorf("reading %s: %w", name, err)
 		}
 		keepPlain(plain, file)
+		keepNames(names, file)
 	}
 	var tags []language.Tag
 	for _, l := range Languages {
 		tag := language.MustParse(l)
 		tags = append(tags, tag)
-		c.printers[l] = &Printer{Language: l, localizer: i18n.NewLocalizer(c.bundle, l), plain: plain[l], numbers: message.NewPrinter(tag)}
+		c.printers[l] = &Printer{Language: l, localizer: i18n.NewLocalizer(c.bundle, l), plain: plain[l], names: names, numbers: message.NewPrinter(tag)}
 	}
 	c.matcher = language.NewMatcher(tags)
 	return c, nil
@@ -66,6 +69,20 @@ func keepPlain(plain map[string]map[string]string, file *i18n.MessageFile) {
 	for _, m := range file.Messages {
 		if m.One == "" && !strings.Contains(m.Other, "{{") {
 			plain[l][m.ID] = m.Other
+		}
+	}
+}
+
+var placeholders = regexp.MustCompile(`\{\{\.(\w+)\}\}`)
+
+// keepNames collects the placeholders of every id, whatever the language.
+func keepNames(names map[string]map[string]string, file *i18n.MessageFile) {
+	for _, m := range file.Messages {
+		for _, found := range placeholders.FindAllStringSubmatch(m.One+m.Other, -1) {
+			if names[m.ID] == nil {
+				names[m.ID] = map[string]string{}
+			}
+			names[m.ID][found[1]] = hole + found[1] + hole
 		}
 	}
 }
@@ -94,6 +111,8 @@ type Printer struct {
 	localizer *i18n.Localizer
 	plain     map[string]string
 	numbers   *message.Printer
+	names     map[string]map[string]string // of an id's placeholders, each with the mark that stands for it
+	patterns  sync.Map                     // of *pattern by patternKey
 }
 
 // T is the text of an id; pairs are names and values for its placeholders.
@@ -101,48 +120,84 @@ func (p *Printer) T(id string, pairs ...any) string {
 	if text, ok := p.plain[id]; ok {
 		return text
 	}
-	return p.localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: data(pairs)})
+	return p.pattern(patternKey{id: id, count: noCount}).fill(pairs)
 }
 
 // N is T in the plural form for n, which is also the placeholder Count.
 func (p *Printer) N(id string, n int, pairs ...any) string {
-	d := data(pairs)
-	d["Count"] = p.Number(n)
-	return p.localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: d, PluralCount: n})
+	return p.pattern(patternKey{id: id, count: n}).fill(append(pairs, "Count", p.Number(n)))
 }
 
 // M is T with the placeholders in a map.
 func (p *Printer) M(id string, args map[string]any) string {
-	if text, ok := p.plain[id]; ok {
-		return text
+	pairs := make([]any, 0, 2*len(args))
+	for name, value := range args {
+		pairs = append(pairs, name, value)
 	}
-	return p.localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: args})
+	return p.T(id, pairs...)
 }
 
 // Has tells whether there is a text for an id.
 func (p *Printer) Has(id string) bool {
-	if _, ok := p.plain[id]; ok {
-		return true
-	}
-	_, err := p.localizer.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: map[string]any{}})
+	_, err := p.localizer.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: p.names[id]})
 	return err == nil
 }
 
-// localize falls back to English and then to the id: a page with one odd word beats no page. Tests fail on either.
-func (p *Printer) localize(c *i18n.LocalizeConfig) string {
-	text, err := p.localizer.Localize(c)
-	if text == "" && err != nil {
-		return c.MessageID
-	}
-	return text
+// pattern is a text with its placeholders: piece, name, piece, name … piece. A page has hundreds of texts, and carrying
+// a template out for each took longer than everything else on it.
+type pattern struct{ parts []string }
+
+type patternKey struct {
+	id    string
+	count int // the number that the plural form is for
 }
 
-func data(pairs []any) map[string]any {
-	d := make(map[string]any, len(pairs)/2+1)
-	for i := 0; i+1 < len(pairs); i += 2 {
-		d[fmt.Sprint(pairs[i])] = pairs[i+1]
+const (
+	noCount    = -1
+	keptCounts = 1000 // plural forms for larger numbers are not kept
+	hole       = "\x00"
+)
+
+// pattern looks a text up, in this language, else in English, else the id itself: a page with one odd word beats no
+// page. Tests fail on either.
+func (p *Printer) pattern(key patternKey) *pattern {
+	if known, ok := p.patterns.Load(key); ok {
+		return known.(*pattern) //nolint:forcetypeassert // only patterns are stored
 	}
-	return d
+	config := &i18n.LocalizeConfig{MessageID: key.id, TemplateData: p.names[key.id]}
+	if key.count != noCount {
+		config.PluralCount = key.count
+	}
+	text, err := p.localizer.Localize(config)
+	if text == "" && err != nil {
+		text = key.id
+	}
+	made := &pattern{parts: strings.Split(text, hole)}
+	if key.count < keptCounts {
+		p.patterns.Store(key, made)
+	}
+	return made
+}
+
+// fill puts values into the placeholders; one without a value stays empty.
+func (p *pattern) fill(pairs []any) string {
+	if len(p.parts) == 1 {
+		return p.parts[0]
+	}
+	var b strings.Builder
+	for i, part := range p.parts {
+		if i%2 == 0 {
+			b.WriteString(part)
+			continue
+		}
+		for k := 0; k+1 < len(pairs); k += 2 {
+			if pairs[k] == part {
+				fmt.Fprint(&b, pairs[k+1])
+				break
+			}
+		}
+	}
+	return b.String()
 }
 
 // Number writes a whole number with the language's separators.

@@ -14,7 +14,7 @@ import (
 
 // reads are the exported methods that write nothing.
 var reads = []string{
-	"App", "AppSecret", "Apps", "Attention", "AuditTrail", "Change", "CheckAudit", "Close", "Configuration", "Configurations", "CurrentReading",
+	"App", "AppSecret", "Apps", "Attention", "AuditTrail", "Change", "CheckAudit", "Close", "Configuration", "ConfigurationAt", "Configurations", "CurrentReading", "DriftSince",
 	"EachEntry", "Exchange", "GraceOver", "HasUsers", "History", "MaySend", "Plan", "PlanState", "Reading", "Session", "Steps", "UserByName",
 }
 
@@ -42,7 +42,9 @@ var acts = []act{
 	}, []string{"user.preferences"}},
 	{"SetPassword", "", withSession, func(f fixture) error { return f.SetPassword(ctx(f.t), mei, 1, "h2", "") }, []string{"user.password"}},
 	{"StartSession", "", withUser, func(f fixture) error { return f.StartSession(ctx(f.t), mei, "s2", "browser") }, []string{"session.started"}},
-	{"SignInFailed", "", nil, func(f fixture) error { return f.SignInFailed(ctx(f.t), store.Actor{Kind: store.PersonActor}, "x\x00\xff") }, []string{"session.refused"}},
+	{"SignInFailed", "", nil, func(f fixture) error {
+		return f.SignInFailed(ctx(f.t), store.Actor{Kind: store.PersonActor}, "x\x00\xff")
+	}, []string{"session.refused"}},
 	{"EndSession", "", withSession, func(f fixture) error { return f.EndSession(ctx(f.t), mei, "s1") }, []string{"session.ended"}},
 	{"AddApp", "", nil, func(f fixture) error { return f.AddApp(ctx(f.t), mei, settings(borea, "Borea")) }, []string{"app.added"}},
 	{"UpdateApp", "", nil, func(f fixture) error { return f.UpdateApp(ctx(f.t), mei, 1, settings(aurora, "Aurora 2")) }, []string{"app.edited"}},
@@ -53,6 +55,11 @@ var acts = []act{
 	{"KeepReading", "first", func(f fixture) { f.must(f.AddApp(ctx(f.t), mei, settings(borea, "Borea"))) }, keep(borea, confA), []string{"reading.kept"}},
 	{"KeepReading", "drift", nil, keep(aurora, confB), []string{"drift.found", "reading.kept"}},
 	{"KeepReading", "back in step", func(f fixture) { f.read(aurora, confB) }, keep(aurora, confA), []string{"reading.kept"}},
+	{"SetWatched", "", nil, func(f fixture) error { return f.SetWatched(ctx(f.t), mei, aurora, false) }, []string{"app.watched"}},
+	{"AcceptRecord", "", func(f fixture) { f.read(aurora, confB) }, func(f fixture) error {
+		_, err := f.AcceptRecord(ctx(f.t), mei, aurora, confB.Digest(), "ours now")
+		return err
+	}, []string{"record.accepted"}},
 	{"AddPlan", "", nil, func(f fixture) error {
 		_, err := f.AddPlan(ctx(f.t), mei, newPlan(aurora, "p"), confB)
 		return err
@@ -211,6 +218,10 @@ var housekeeping = map[string]func(f fixture) error{
 		return err
 	},
 	"ReadingFailed": func(f fixture) error { return f.ReadingFailed(ctx(f.t), aurora, ptr[int64](60008), "timeout") },
+	"ClaimWatch": func(f fixture) error {
+		_, err := f.ClaimWatch(ctx(f.t), time.Hour)
+		return err
+	},
 	"ClaimDue": func(f fixture) error {
 		_, err := f.ClaimDue(ctx(f.t))
 		return err
@@ -232,8 +243,8 @@ func TestHousekeepingAuditsNothing(t *testing.T) {
 		withSession(f)
 		f.unknown(confB)
 		rows := f.audited()
-		for name, do := range housekeeping {
-			f.must(do(f))
+		for _, name := range store.Housekeeping {
+			f.must(housekeeping[name](f))
 			same(t, "audit rows after "+name, rows, f.audited())
 		}
 		f.read(aurora, confA) // prolongs the current interval

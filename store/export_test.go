@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"io/fs"
 	"testing"
@@ -38,4 +39,9 @@ func SetWriteLimit(t testing.TB, d time.Duration) {
 	old := writeLimit
 	writeLimit = d
 	t.Cleanup(func() { writeLimit = old })
+}
+
+// AddCookieKey puts a newer key on top, as a rotation does.
+func AddCookieKey(s *Store, key []byte) error {
+	return s.write(context.Background(), func(t *tx) error { return t.addCookieKey(key) })
 }

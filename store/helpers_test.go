@@ -354,3 +354,6 @@ func (f fixture) script(statements string) {
 		f.exec(statement)
 	}
 }
+
+// configurations are compared as such.
+var configurations = cmp.Comparer(func(a, b store.Configuration) bool { return a.Equal(b) })

@@ -136,8 +136,8 @@ func TestParseKeysNeverQuotesTheText(t *testing.T) {
 		"damaged":         {pair(damaged, audit), "encryption part is damaged"},
 		"no audit part":   {`{"encryption":` + encryption + `}`, "audit part is damaged"},
 		"audit not a set": {pair(encryption, `"s3cret"`), "audit part is damaged"},
-		"parts exchanged": {pair(audit, encryption), "encryption part is damaged"},
-		"encryption both": {pair(encryption, encryption), "audit part is damaged"},
+		"parts exchanged": {pair(audit, encryption), "using the key set"},
+		"encryption both": {pair(encryption, encryption), "using the key set"},
 	}
 	for name, test := range tests {
 		keys, err := store.ParseKeys([]byte(test.text))

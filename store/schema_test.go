@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"database/sql"
 	"fmt"
 	"io/fs"
 	"os"
@@ -94,36 +95,41 @@ func TestSecondOpenKeepsWhatIsThere(t *testing.T) {
 
 func TestSQLiteSettingsHoldOnEveryConnection(t *testing.T) {
 	f := newFixture(t, storetest.SQLite(t))
-	reader, writer := store.ReaderOf(f.Store), store.WriterOf(f.Store)
-	if n := writer.Stats().MaxOpenConnections; n != 1 {
-		t.Errorf("%d connections may write, want 1", n)
-	}
 	want := map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "query_only": "1"}
-	for i := range reader.Stats().MaxOpenConnections {
-		// Each connection is held until the test ends, so that the pool has to make another.
-		c, err := reader.Conn(ctx(t))
+	readers := store.ReaderOf(f.Store).Stats().MaxOpenConnections
+	same(t, "reading connections", 8, readers)
+	var held []*sql.Conn
+	for range readers {
+		// Each connection is held, so that the pool has to make another.
+		c, err := store.ReaderOf(f.Store).Conn(ctx(t))
 		f.must(err)
-		defer c.Close()
-		for name, value := range want {
-			var got string
-			f.must(c.QueryRowContext(ctx(t), `PRAGMA `+name).Scan(&got))
-			if got != value {
-				t.Errorf("reader %d: %s = %s, want %s", i, name, got, value)
-			}
-		}
+		held = append(held, c)
+		f.settings(c, want)
 		if _, err := c.ExecContext(ctx(t), `UPDATE apps SET name = 'x'`); err == nil {
-			t.Errorf("reader %d could write", i)
+			t.Error("a reader could write")
 		}
 	}
+	for _, c := range held {
+		f.must(c.Close())
+	}
+	same(t, "writing connections", 1, store.WriterOf(f.Store).Stats().MaxOpenConnections)
+	c, err := store.WriterOf(f.Store).Conn(ctx(t))
+	f.must(err)
 	want["query_only"] = "0"
-	for name, value := range want {
-		var got string
-		f.must(writer.QueryRowContext(ctx(t), `PRAGMA `+name).Scan(&got))
-		if got != value {
-			t.Errorf("writer: %s = %s, want %s", name, got, value)
-		}
-	}
+	f.settings(c, want)
+	f.must(c.Close())
 	same(t, "the name", "Aurora", f.app(aurora).Name)
+}
+
+func (f fixture) settings(c *sql.Conn, want map[string]string) {
+	f.t.Helper()
+	got := map[string]string{}
+	for name := range want {
+		var value string
+		f.must(c.QueryRowContext(ctx(f.t), `PRAGMA `+name).Scan(&value))
+		got[name] = value
+	}
+	same(f.t, "settings", want, got)
 }
 
 func TestPostgresSyncsEachCommit(t *testing.T) {

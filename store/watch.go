@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -22,8 +23,10 @@ func (s *Store) ClaimWatch(ctx context.Context, wait time.Duration) (App, error)
 // SetWatched switches the scheduled reads of an app on or off.
 func (s *Store) SetWatched(ctx context.Context, a Actor, sdkappid int64, on bool) error {
 	return s.write(ctx, func(t *tx) error {
-		if err := t.one(`UPDATE apps SET watched = $1, watch_at = 0 WHERE sdkappid = $2`, flag(on), sdkappid); err != nil {
+		if err := t.one(`UPDATE apps SET watched = $1, watch_at = 0 WHERE sdkappid = $2`, flag(on), sdkappid); errors.Is(err, ErrMoved) {
 			return ErrNotFound
+		} else if err != nil {
+			return err
 		}
 		return t.audit(a, "app.watched", appTarget(sdkappid), map[string]bool{"watched": on})
 	})

@@ -82,8 +82,8 @@ func (a *api) took(id int64, from, to time.Time) (total time.Duration, n int) {
 	return total, n
 }
 
-func (a *api) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+func (a *api) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err := errors.Join(a.server.Close(), a.box.Close(ctx)); err != nil {
 		return fmt.Errorf("stopping the sandbox: %w", err)

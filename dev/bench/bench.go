@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ type bench struct {
 	stdout  io.Writer
 	machine machine
 	figures []figure
+	notes   []string // settings of the databases
 	began   time.Time
 }
 
@@ -111,6 +113,9 @@ func (b *bench) measureSize(ctx context.Context, kind string, entries int) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, db.close()) }()
+	if !slices.Contains(b.notes, db.note) {
+		b.notes = append(b.notes, db.note)
+	}
 	o := seed.Options{Database: db.address, Keys: keys, Entries: entries, Apps: appsFor(entries), Region: regionName, Host: "127.0.0.1", Now: time.Now()}
 	note("seeding %s with %d changes of %d apps", kind, entries, o.Apps)
 	start := time.Now()

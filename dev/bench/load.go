@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"os/exec"
@@ -46,8 +47,7 @@ func readWrk(out string) (float64, error) {
 
 // openModel sends requests at a fixed rate, whether or not earlier ones were answered. A latency counts from the moment
 // that the request was planned for, so that a stall shows in all that wait behind it.
-func openModel(ctx context.Context, seconds int, rate float64, client *http.Client, address, cookies string) ([]time.Duration, error) {
-	n := max(1, int(rate*float64(seconds)))
+func openModel(ctx context.Context, n int, rate float64, client *http.Client, address, cookies string) ([]time.Duration, error) {
 	took, faults := make([]time.Duration, n), make([]error, n)
 	var flight sync.WaitGroup
 	begin := time.Now().Add(50 * time.Millisecond)
@@ -77,14 +77,11 @@ func ask(ctx context.Context, client *http.Client, address, cookies string) erro
 		return err
 	}
 	defer answer.Body.Close()
-	buffer := make([]byte, 32<<10)
-	for err == nil {
-		_, err = answer.Body.Read(buffer)
-	}
-	if answer.StatusCode != http.StatusOK {
+	if answer.StatusCode != http.StatusOK && answer.StatusCode != http.StatusSeeOther {
 		return fmt.Errorf("%s answers %d", r.URL.Path, answer.StatusCode)
 	}
-	return nil
+	_, err = io.Copy(io.Discard, answer.Body)
+	return err
 }
 
 func first(faults []error) error {

@@ -91,14 +91,15 @@ func (c *console) awaitReady(ctx context.Context, out io.Reader, begun time.Time
 		if time.Since(begun) > patience || ctx.Err() != nil {
 			return errors.New("the console did not become ready")
 		}
+		wait(ctx, time.Millisecond)
 	}
 	c.ready = time.Since(begun)
-	return c.readCode(lines)
+	return c.readCode(ctx, lines)
 }
 
 // readCode reads on to the code of /setup, which is printed while nobody can sign in.
-func (c *console) readCode(lines *bufio.Scanner) error {
-	users, err := get(context.Background(), noRedirects, c.url+"/setup")
+func (c *console) readCode(ctx context.Context, lines *bufio.Scanner) error {
+	users, err := get(ctx, noRedirects, c.url+"/setup")
 	if err != nil || users != http.StatusOK {
 		return err // somebody exists
 	}

@@ -54,7 +54,10 @@ func (p *Page) axe() []violation {
 		p.do("letting axe-core run", scripts(true))
 		defer p.do("switching scripts off", scripts(false))
 	}
-	p.do("loading axe-core", chromedp.Evaluate[chromedp.Void](script))
+	// It is large, so a document that has it keeps it.
+	if !Eval[bool](p, "typeof axe === 'object'") {
+		p.do("loading axe-core", chromedp.Evaluate[chromedp.Void](script))
+	}
 	return Eval[[]violation](p, axeRun)
 }
 

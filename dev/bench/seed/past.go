@@ -63,9 +63,10 @@ var (
 
 func newApp(random *rand.Rand, i int) app {
 	a := app{id: int64(firstAppID + i), name: fmt.Sprintf("%s %s %d", places[i%len(places)], trades[i/len(places)%len(trades)], i), environment: store.Production}
-	if i%5 == 3 {
+	switch i % 5 {
+	case 3:
 		a.environment = store.Staging
-	} else if i%5 == 4 {
+	case 4:
 		a.environment = store.Test
 	}
 	list := tencent.Commands()

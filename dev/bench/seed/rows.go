@@ -82,9 +82,10 @@ func (p *past) stepRows(e entry) [][]any {
 	rows := make([][]any, len(names))
 	for i, name := range names {
 		detail, code := "", any(nil)
-		if name == store.StepAnswered {
+		switch name {
+		case store.StepAnswered:
 			code = null(e.ErrorCode)
-		} else if name == store.StepSettled {
+		case store.StepSettled:
 			detail = e.Settled
 		}
 		rows[i] = []any{e.Number, int64(i + 1), at[i], name, code, detail}

@@ -37,7 +37,7 @@ func (l *sqliteLoader) insert(ctx context.Context, t table, rows [][]any) error 
 		if n < rowsPerStatement {
 			n = 1
 		}
-		statement, err := l.statement(ctx, t, n)
+		statement, err := l.statement(ctx, t, n) //nolint:sqlclosecheck // kept for the next rows; close closes it
 		if err != nil {
 			return err
 		}

@@ -202,6 +202,11 @@ CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN
 END;
 -- +goose StatementEnd
 -- +goose StatementBegin
+CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE number = NEW.number) BEGIN
+  SELECT RAISE(ABORT, 'audit rows are never replaced');
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
 CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN
   SELECT RAISE(ABORT, 'audit rows are never removed');
 END;

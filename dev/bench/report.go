@@ -1,0 +1,248 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// section is the figures of one database and size.
+type section struct {
+	database      string
+	entries, apps int
+	figures       []figure
+}
+
+func (b *bench) sections() []section {
+	var list []section
+	for _, f := range b.figures {
+		n := len(list)
+		if n == 0 || list[n-1].database != f.Database || list[n-1].entries != f.Entries {
+			list = append(list, section{database: f.Database, entries: f.Entries, apps: f.Apps})
+			n++
+		}
+		list[n-1].figures = append(list[n-1].figures, f)
+	}
+	return list
+}
+
+// report is docs/performance.md.
+func (b *bench) report() string {
+	var w strings.Builder
+	b.head(&w)
+	for _, s := range b.sections() {
+		if s.database == "" {
+			fmt.Fprintf(&w, "\n## The binary\n\n")
+		} else {
+			fmt.Fprintf(&w, "\n## %s, %s changes, %s apps\n\n", databaseName(s.database), thousands(s.entries), thousands(s.apps))
+		}
+		pages, rest := split(s.figures)
+		pageTable(&w, pages)
+		figureTable(&w, rest)
+	}
+	b.growth(&w)
+	return w.String()
+}
+
+func (b *bench) head(w *strings.Builder) {
+	m := b.machine
+	fmt.Fprintf(w, `# Speed and memory
+
+<!-- Written by dev/bench; a new run replaces it. -->
+
+Measured on %s with
+
+    %s
+
+on a machine with %d cores (%s), %s of memory, %s, %s; wrk, the bare handler, the sandbox, the database and the console share these cores.
+PostgreSQL is measured when %s names a server, which %s does.
+
+What the tables say:
+
+- **answers a second**: closed model, `+"`wrk -t1 -c8`"+` for %d s, pages without compression, one signed-in session, request log written to a file.
+- **of bare**: the same rate as a share of a bare net/http handler's in a process of its own, which sends a fixed page of the same size.
+  It is measured right before. Machines differ, this share hardly does. A search for an id answers with a short redirect, whose share says little.
+- **p50, p99**: open model, requests at a fixed rate of a quarter of the closed model's, %.0f a second at most, whether or not earlier ones were answered.
+  A latency counts from the moment that the request was planned for. "p99 bare" is the bare handler's at the same rate, so what the machine itself adds.
+  Short runs have few samples, %d at least where the page allows, and their p99 is then near the slowest.
+- A page that takes longer than half a second is asked one request after another; one that does not answer in %.0f s stands at that limit.
+- **own share** of form and apply: the whole time as the browser sees it, less the time in which the sandbox worked on its answers. Network and both HTTP ends count as own.
+- Two durable commits are two transactions of one row of 1 kB, one after another, with the console's settings, beside each apply.
+- Memory is the resident set of the process (VmRSS, at most VmHWM); on PostgreSQL that of the server is not in it. Start is the best of %d.
+- kB on the wire are 1,000 bytes, heads of answers included, as a browser gets them with gzip.
+- The database is seeded: entries over 400 days, few apps with most of them, 82 %% changes with plan, exchange and timeline, 18 %% drifts and acceptances.
+- "page n" of the history is 10,000, or half-way back where there are fewer.
+`, b.began.UTC().Format(time.DateOnly), b.command, m.cores, or(m.cpu, "unknown kind"), or(m.memory, "an unknown amount"), m.golang, or(m.kernel, "unknown kernel"),
+		postgresVariable, "`make bench`", b.seconds, mostArrivals, fewSamples, slowLimit.Seconds(), starts)
+	for _, note := range b.notes {
+		fmt.Fprintf(w, "- %s.\n", note)
+	}
+	b.summary(w)
+}
+
+// summary counts what was met and names what was not.
+func (b *bench) summary(w *strings.Builder) {
+	var missed []string
+	met := 0
+	for _, f := range b.figures {
+		switch {
+		case f.Met == nil:
+		case *f.Met:
+			met++
+		default:
+			place := ""
+			if f.Database != "" {
+				place = fmt.Sprintf(" (%s, %s changes)", databaseName(f.Database), thousands(f.Entries))
+			}
+			missed = append(missed, f.Name+place+": "+f.shown()+"; goal "+f.Goal)
+		}
+	}
+	fmt.Fprintf(w, "\n%d goals met, %d not met.\n", met, len(missed))
+	if len(missed) > 0 {
+		fmt.Fprintf(w, "\nNot met:\n\n- %s\n", strings.Join(missed, "\n- "))
+	}
+}
+
+// shown is the value that a goal is held against.
+func (f figure) shown() string {
+	if p := f.Page; p != nil {
+		return fmt.Sprintf("%s of bare, p95 %s ms, p99 %s ms", share(p), number(p.P95), number(p.P99))
+	}
+	return number(f.Value) + " " + f.Unit
+}
+
+func split(list []figure) (pages, rest []figure) {
+	for _, f := range list {
+		if f.Page != nil {
+			pages = append(pages, f)
+		} else {
+			rest = append(rest, f)
+		}
+	}
+	return pages, rest
+}
+
+func pageTable(w *strings.Builder, list []figure) {
+	if len(list) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "| page | bytes | answers a second | bare | of bare | at a second | p50 ms | p95 ms | p99 ms | p99 bare | goal | |")
+	fmt.Fprintln(w, "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|---|")
+	for _, f := range list {
+		p := f.Page
+		arrivals, bare, bareP99 := "one by one", "", ""
+		if p.Arrivals > 0 {
+			arrivals, bare, bareP99 = number(p.Arrivals), number(p.BareRate), number(p.BareP99)
+		}
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", f.Name, thousands(p.Bytes), number(p.Rate), bare, share(p), arrivals,
+			number(p.P50), number(p.P95), number(p.P99), bareP99, f.Goal, verdict(f))
+	}
+	fmt.Fprintln(w)
+}
+
+func figureTable(w *strings.Builder, list []figure) {
+	if len(list) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "| figure | measured | beside it | goal | |")
+	fmt.Fprintln(w, "|---|--:|---|---|---|")
+	for _, f := range list {
+		fmt.Fprintf(w, "| %s | %s %s | %s | %s | %s |\n", f.Name, number(f.Value), f.Unit, f.Beside, f.Goal, verdict(f))
+	}
+}
+
+// mostGrowth is how much slower a list may be with the most rows than with the fewest.
+const mostGrowth = 1.5
+
+// growth holds the largest database against the smallest.
+func (b *bench) growth(w *strings.Builder) {
+	for _, kind := range []string{"sqlite", "postgres"} {
+		few, many := b.entries[0], b.entries[len(b.entries)-1]
+		was := map[string]*page{}
+		var rows []string
+		for _, f := range b.figures {
+			switch {
+			case f.Page == nil || f.Database != kind || few == many:
+			case f.Entries == few:
+				was[stem(f.Name)] = f.Page
+			case f.Entries == many && was[stem(f.Name)] != nil:
+				rows = append(rows, growthRow(f.Name, was[stem(f.Name)], f.Page))
+			}
+		}
+		if len(rows) == 0 {
+			continue
+		}
+		fmt.Fprintf(w, "\n## %s, from %s to %s changes\n\nGoal of each list: p99 not above %g times that with the fewest.\n\n", databaseName(kind), thousands(few), thousands(many), mostGrowth)
+		fmt.Fprintf(w, "| page | p99 ms, few | p99 ms, many | times | |\n|---|--:|--:|--:|---|\n%s\n", strings.Join(rows, "\n"))
+	}
+}
+
+// stem is a name without what depends on the size.
+func stem(name string) string {
+	if s, _, ok := strings.Cut(name, ", page "); ok {
+		return s
+	}
+	return name
+}
+
+func growthRow(name string, few, many *page) string {
+	times := many.P99 / few.P99
+	word := "met"
+	if times > mostGrowth {
+		word = "**not met**"
+	}
+	return fmt.Sprintf("| %s | %s | %s | %.2f | %s |", name, number(few.P99), number(many.P99), times, word)
+}
+
+func verdict(f figure) string {
+	switch {
+	case f.Met == nil:
+		return ""
+	case *f.Met:
+		return "met"
+	}
+	return "**not met**"
+}
+
+func share(p *page) string {
+	if p.BareRate == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.1f %%", p.Ratio*100)
+}
+
+// number has three figures that count.
+func number(v float64) string {
+	switch {
+	case v >= 1000:
+		return thousands(int(v + 0.5))
+	case v >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case v >= 10:
+		return fmt.Sprintf("%.1f", v)
+	}
+	return fmt.Sprintf("%.2f", v)
+}
+
+func thousands(n int) string {
+	text := strconv.Itoa(n)
+	var parts []string
+	for len(text) > 3 {
+		parts, text = append(parts, text[len(text)-3:]), text[:len(text)-3]
+	}
+	slices.Reverse(parts)
+	return strings.Join(append([]string{text}, parts...), ",")
+}
+
+func databaseName(kind string) string {
+	return map[string]string{"sqlite": "SQLite", "postgres": "PostgreSQL"}[kind]
+}
+
+func or(text, other string) string {
+	if text == "" {
+		return other
+	}
+	return text
+}

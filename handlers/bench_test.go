@@ -1,0 +1,133 @@
+package handlers_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"callboard/auth"
+	"callboard/changes"
+	"callboard/dev/bench/seed"
+	"callboard/handlers"
+	"callboard/i18n"
+	"callboard/store"
+	"callboard/store/storetest"
+	"callboard/tencent"
+)
+
+// measured is a console over a seeded SQLite file, asked without a network in between.
+type measured struct {
+	pages  http.Handler
+	cookie string
+	seeded seed.Seeded
+}
+
+const (
+	measuredEntries = 20_000
+	measuredApps    = 100
+	measuredCode    = "ABCD-EFGH"
+	measuredRegion  = "measured"
+)
+
+func newMeasured(b *testing.B) *measured {
+	b.Helper()
+	db := storetest.SQLite(b)
+	o := seed.Options{Database: db.Address, Keys: db.Keys, Entries: measuredEntries, Apps: measuredApps, Region: measuredRegion, Host: "127.0.0.1", Now: time.Now()}
+	seeded, err := seed.Fill(context.Background(), o, func(string) {})
+	if err != nil {
+		b.Fatal(err)
+	}
+	m := &measured{seeded: seeded, pages: measuredPages(b, db.Open(b, nil))}
+	m.signIn(b)
+	return m
+}
+
+func measuredPages(b *testing.B, s *store.Store) http.Handler {
+	b.Helper()
+	texts, err := i18n.Load()
+	if err != nil {
+		b.Fatal(err)
+	}
+	regions, err := tencent.NewDirectory(measuredRegion + "=http://127.0.0.1:9")
+	if err != nil {
+		b.Fatal(err)
+	}
+	keys, err := s.CookieKeys(context.Background(), auth.NewCookieKey)
+	if err != nil {
+		b.Fatal(err)
+	}
+	client := tencent.New(tencent.Options{})
+	b.Cleanup(client.Close)
+	pages, err := handlers.New(handlers.Options{Store: s, Changes: changes.New(changes.Options{Store: s, Client: client, Regions: regions}), Regions: regions, Texts: texts,
+		Cookies: auth.NewCookies(keys, false, 3600), Sessions: store.SessionLimits{Idle: time.Hour, Absolute: time.Hour}, SetupCode: measuredCode})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return pages
+}
+
+var formToken = regexp.MustCompile(`name="_csrf" value="([^"]*)"`)
+
+// signIn makes the first administrator through /setup and keeps the session.
+func (m *measured) signIn(b *testing.B) {
+	b.Helper()
+	page := m.get("/setup")
+	token := formToken.FindStringSubmatch(page.Body.String())
+	if token == nil {
+		b.Fatal("/setup has no form token")
+	}
+	form := url.Values{"code": {measuredCode}, "username": {"measurer"}, "password": {"measured-by-the-second"}, "_csrf": {token[1]}}
+	r := httptest.NewRequest(http.MethodPost, "/setup", strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Cookie", page.Header().Get("Set-Cookie"))
+	answer := httptest.NewRecorder()
+	m.pages.ServeHTTP(answer, r)
+	if answer.Code != http.StatusSeeOther {
+		b.Fatalf("/setup answers %d", answer.Code)
+	}
+	var list []string
+	for _, c := range answer.Result().Cookies() {
+		list = append(list, c.Name+"="+c.Value)
+	}
+	m.cookie = strings.Join(list, "; ")
+}
+
+func (m *measured) get(path string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, path, http.NoBody)
+	r.Header.Set("Cookie", m.cookie)
+	answer := httptest.NewRecorder()
+	m.pages.ServeHTTP(answer, r)
+	return answer
+}
+
+// run asks for a page again and again.
+func (m *measured) run(b *testing.B, path string) {
+	b.Helper()
+	b.ReportAllocs()
+	for b.Loop() {
+		if answer := m.get(path); answer.Code != http.StatusOK {
+			b.Fatalf("%s answers %d", path, answer.Code)
+		}
+	}
+}
+
+func BenchmarkPages(b *testing.B) {
+	m := newMeasured(b)
+	for _, p := range []struct{ name, path string }{
+		{"history", "/history"},
+		{"tab", "/history?state=refused"},
+		{"person", "/history?q=" + m.seeded.Person},
+		{"url", "/history?q=gateway"},
+		{"apps", "/apps"},
+		{"change", fmt.Sprintf("/changes/%d", m.seeded.Change)},
+		{"events", "/events"},
+	} {
+		b.Run(p.name, func(b *testing.B) { m.run(b, p.path) })
+	}
+}
