@@ -73,12 +73,12 @@ func keepPlain(plain map[string]map[string]string, file *i18n.MessageFile) {
 	}
 }
 
-var placeholders = regexp.MustCompile(`\{\{\.(\w+)\}\}`)
+var slots = regexp.MustCompile(`\{\{\.(\w+)\}\}`)
 
-// keepNames collects the placeholders of every id, whatever the language.
+// keepNames collects the slots of every id, whatever the language.
 func keepNames(names map[string]map[string]string, file *i18n.MessageFile) {
 	for _, m := range file.Messages {
-		for _, found := range placeholders.FindAllStringSubmatch(m.One+m.Other, -1) {
+		for _, found := range slots.FindAllStringSubmatch(m.One+m.Other, -1) {
 			if names[m.ID] == nil {
 				names[m.ID] = map[string]string{}
 			}
@@ -111,11 +111,11 @@ type Printer struct {
 	localizer *i18n.Localizer
 	plain     map[string]string
 	numbers   *message.Printer
-	names     map[string]map[string]string // of an id's placeholders, each with the mark that stands for it
+	names     map[string]map[string]string // of an id's slots, each with the mark that stands for it
 	patterns  sync.Map                     // of *pattern by patternKey
 }
 
-// T is the text of an id; pairs are names and values for its placeholders.
+// T is the text of an id; pairs are names and values for its slots.
 func (p *Printer) T(id string, pairs ...any) string {
 	if text, ok := p.plain[id]; ok {
 		return text
@@ -125,10 +125,10 @@ func (p *Printer) T(id string, pairs ...any) string {
 
 // N is T in the plural form for n, which is also the placeholder Count.
 func (p *Printer) N(id string, n int, pairs ...any) string {
-	return p.pattern(patternKey{id: id, count: n}).fill(append(pairs, "Count", p.Number(n)))
+	return p.pattern(patternKey{id: id, count: n}).fill(append([]any{"Count", p.Number(n)}, pairs...))
 }
 
-// M is T with the placeholders in a map.
+// M is T with the slots in a map.
 func (p *Printer) M(id string, args map[string]any) string {
 	pairs := make([]any, 0, 2*len(args))
 	for name, value := range args {
@@ -143,7 +143,7 @@ func (p *Printer) Has(id string) bool {
 	return err == nil
 }
 
-// pattern is a text with its placeholders: piece, name, piece, name … piece. A page has hundreds of texts, and carrying
+// pattern is a text with its slots: piece, name, piece, name … piece. A page has hundreds of texts, and carrying
 // a template out for each took longer than everything else on it.
 type pattern struct{ parts []string }
 
@@ -179,7 +179,7 @@ func (p *Printer) pattern(key patternKey) *pattern {
 	return made
 }
 
-// fill puts values into the placeholders; one without a value stays empty.
+// fill puts values into the slots; one without a value stays empty.
 func (p *pattern) fill(pairs []any) string {
 	if len(p.parts) == 1 {
 		return p.parts[0]

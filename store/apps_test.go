@@ -202,8 +202,9 @@ func TestReadings(t *testing.T) {
 
 func TestNoDriftIsJudgedWhileAChangeIsOpen(t *testing.T) {
 	both(t, func(t *testing.T, db storetest.Database) {
+		base := empty(t, db)
 		for _, outcome := range []string{store.Pending, store.Unknown} {
-			f := newFixture(t, another(t, db))
+			f := base.anew(t)
 			n := f.opened(confB)
 			if outcome == store.Unknown {
 				f.end(n, ending(outcome))
@@ -241,6 +242,7 @@ func TestReadingThatBeganBeforeOurRecordIsNotJudged(t *testing.T) {
 
 func TestDriftEnds(t *testing.T) {
 	both(t, func(t *testing.T, db storetest.Database) {
+		base := empty(t, db)
 		ends := map[string]func(f fixture){
 			"by a new applied change": func(f fixture) { f.applied(confB) },
 			"by a reading":            func(f fixture) { f.read(aurora, confA) },
@@ -253,7 +255,7 @@ func TestDriftEnds(t *testing.T) {
 			},
 		}
 		for name, end := range ends {
-			f := newFixture(t, another(t, db))
+			f := base.anew(t)
 			if f.read(aurora, confC).Drift == 0 {
 				t.Fatal("no drift")
 			}

@@ -164,9 +164,10 @@ func TestEveryMethodIsAReadAnActOrHousekeeping(t *testing.T) {
 
 func TestAnActAndItsAuditRowHappenTogether(t *testing.T) {
 	both(t, func(t *testing.T, db storetest.Database) {
+		base := empty(t, db)
 		for _, a := range acts {
 			t.Run(a.method+" "+a.name, func(t *testing.T) {
-				f := newFixture(t, another(t, db))
+				f := base.anew(t)
 				if a.prepare != nil {
 					a.prepare(f)
 				}
@@ -188,16 +189,6 @@ func TestAnActAndItsAuditRowHappenTogether(t *testing.T) {
 	})
 }
 
-// another is one more fresh database of the same kind.
-func another(t *testing.T, db storetest.Database) storetest.Database {
-	t.Helper()
-	if db.Name == "sqlite" {
-		return storetest.SQLite(t)
-	}
-	return storetest.Postgres(t)
-}
-
-// intact fails unless the audit chain holds.
 func (f fixture) intact() {
 	f.t.Helper()
 	n, broken, err := f.CheckAudit(ctx(f.t))

@@ -74,8 +74,9 @@ func TestPlanState(t *testing.T) {
 		}, true},
 	}
 	both(t, func(t *testing.T, db storetest.Database) {
+		base := empty(t, db)
 		for _, test := range tests {
-			f := newFixture(t, another(t, db))
+			f := base.anew(t)
 			p := f.plan("p", confB)
 			test.after(f)
 			got, err := f.PlanState(ctx(t), p)
@@ -214,8 +215,9 @@ func TestMaySend(t *testing.T) {
 
 func TestCloseChange(t *testing.T) {
 	both(t, func(t *testing.T, db storetest.Database) {
+		base := empty(t, db)
 		for _, outcome := range []string{store.Applied, store.Refused, store.Unknown, store.NotSent} {
-			f := newFixture(t, another(t, db))
+			f := base.anew(t)
 			n := f.opened(confB)
 			want := f.change(n)
 			f.later(minute)
@@ -258,7 +260,7 @@ func TestCloseChange(t *testing.T) {
 			}
 			f.intact()
 		}
-		f := newFixture(t, another(t, db))
+		f := base.anew(t)
 		if err := f.CloseChange(ctx(t), mei, 99, ending(store.Applied)); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("closing no change: %v", err)
 		}
@@ -298,8 +300,9 @@ func TestLateWriter(t *testing.T) {
 		}
 	}
 	both(t, func(t *testing.T, db storetest.Database) {
+		base := empty(t, db)
 		for _, test := range tests {
-			f := newFixture(t, another(t, db))
+			f := base.anew(t)
 			n := f.leftOver(confB)
 			if test.settled != "" {
 				f.must(f.Settle(ctx(t), mei, n, store.Settlement{Settled: test.settled, Found: &confC}))
@@ -382,9 +385,10 @@ func TestGraceOver(t *testing.T) {
 
 func TestSettle(t *testing.T) {
 	both(t, func(t *testing.T, db storetest.Database) {
+		base := empty(t, db)
 		for _, settled := range []string{store.Applied, store.NotApplied, store.Overtaken} {
 			for _, found := range []*store.Configuration{nil, &confC} {
-				f := newFixture(t, another(t, db))
+				f := base.anew(t)
 				n := f.opened(confB)
 				how := store.Settlement{Settled: settled, Found: found}
 				if err := f.Settle(ctx(t), mei, n, how); !errors.Is(err, store.ErrMoved) {

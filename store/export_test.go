@@ -22,8 +22,8 @@ func WriterOf(s *Store) *sql.DB { return s.writer }
 // ReaderOf gives tests the connections that read.
 func ReaderOf(s *Store) *sql.DB { return s.reader }
 
-// SetDatabase makes a store work through another pool, to see its statements.
-func SetDatabase(s *Store, db *sql.DB) { s.writer, s.reader = db, db }
+// SetDatabase makes a store work through other pools, to see its statements.
+func SetDatabase(s *Store, writer, reader *sql.DB) { s.writer, s.reader = writer, reader }
 
 // Seal encrypts for a place.
 func Seal(s *Store, place, secret string) ([]byte, error) { return s.seal(place, []byte(secret)) }

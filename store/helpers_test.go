@@ -357,3 +357,30 @@ func (f fixture) script(statements string) {
 
 // configurations are compared as such.
 var configurations = cmp.Comparer(func(a, b store.Configuration) bool { return a.Equal(b) })
+
+// anew empties the store, which is quicker than to make another, and adds the app again.
+func (f fixture) anew(t *testing.T) fixture {
+	t.Helper()
+	f = f.emptied(t)
+	f.must(f.AddApp(ctx(t), mei, settings(aurora, "Aurora")))
+	f.read(aurora, confA)
+	return f
+}
+
+// emptied has nothing but the key check, and no triggers on the audit.
+func (f fixture) emptied(t *testing.T) fixture {
+	t.Helper()
+	f.t = t
+	f.clock.Store(start)
+	tables := []string{"change_steps", "exchanges", "changes", "plans", "readings", "apps", "configurations", "cookie_keys", "sessions", "users", "audit"}
+	if f.db.Name == "postgres" {
+		f.script(`DROP TRIGGER IF EXISTS audit_append_only ON audit; TRUNCATE ` + strings.Join(tables, ", ") + ` RESTART IDENTITY`)
+	} else {
+		f.script(`DROP TRIGGER IF EXISTS audit_no_update; DROP TRIGGER IF EXISTS audit_no_delete; DELETE FROM sqlite_sequence WHERE name NOT LIKE 'goose%'`)
+		for _, table := range tables {
+			f.exec(`DELETE FROM ` + table)
+		}
+	}
+	f.exec(`UPDATE audit_head SET number = 0, mac = $1`, []byte{})
+	return f
+}

@@ -77,6 +77,7 @@ var long = store.SessionLimits{Idle: time.Hour, Absolute: 10 * time.Hour}
 
 func TestSessions(t *testing.T) {
 	both(t, func(t *testing.T, db storetest.Database) {
+		base := empty(t, db)
 		tests := []struct {
 			name   string
 			change string // what happens to session s1
@@ -97,7 +98,7 @@ func TestSessions(t *testing.T) {
 			{"ended", `DELETE FROM sessions`, long, false, false},
 		}
 		for _, test := range tests {
-			f := empty(t, another(t, db))
+			f := base.emptied(t)
 			withSession(f)
 			// The made-up clock has no say in when a session ends.
 			f.later(1000 * 60 * minute)

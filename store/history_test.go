@@ -1,0 +1,203 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"callboard/store"
+	"callboard/store/storetest"
+)
+
+// past gives a store with entries of all sorts: numbers 1 to 7.
+func past(t *testing.T, db storetest.Database) fixture {
+	t.Helper()
+	f := newFixture(t, db)
+	f.must(f.AddApp(ctx(t), mei, settings(borea, "Borea")))
+	f.read(borea, confA)
+	f.applied(confB)                                                                          // 1
+	f.end(f.open(f.planFor(borea, "x", confC), 900), ending(store.Refused))                   // 2
+	f.must(f.Settle(ctx(t), mei, f.unknown(confA), store.Settlement{Settled: store.Applied})) // 3
+	f.read(aurora, confC)                                                                     // 4, drift
+	f.end(f.opened(confB), ending(store.NotSent))                                             // 5
+	ota := store.Actor{Kind: store.PersonActor, UserID: 2, Name: "Öta", Role: store.Operator}
+	p, err := f.AddPlan(ctx(t), ota, newPlan(aurora, "ota"), store.NewConfiguration("https://odd.example/100%_a!b\\", nil))
+	f.must(err)
+	n, _, err := f.OpenChange(ctx(t), ota, store.Intent{Plan: p, Host: "h", Attempt: 900, Lease: time.Minute}) // 6
+	f.must(err)
+	e := ending(store.Unknown)
+	e.Reply.RequestID = "Id-%_'\U0010FFFF\U0010FFFFz"
+	f.end(n, e)
+	f.open(f.planFor(borea, "y", confB), 901) // 7
+	return f
+}
+
+func TestHistory(t *testing.T) {
+	tests := []struct {
+		name string
+		f    store.Filter
+		want []int64
+	}{
+		{"everything", store.Filter{}, []int64{7, 6, 5, 4, 3, 2, 1}},
+		{"limit", store.Filter{Limit: 2}, []int64{7, 6}},
+		{"cursor", store.Filter{Before: 4}, []int64{3, 2, 1}},
+		{"cursor and limit", store.Filter{Before: 4, Limit: 1}, []int64{3}},
+		{"number", store.Filter{Number: 3}, []int64{3}},
+		{"app", store.Filter{SDKAppID: borea}, []int64{7, 2}},
+		{"attempt of two apps", store.Filter{Attempt: ptr[int64](900)}, []int64{6, 2}},
+		{"attempt 0", store.Filter{Attempt: ptr[int64](0)}, nil},
+		{"who", store.Filter{Who: " MEI "}, []int64{7, 5, 3, 2, 1}},
+		{"who, other letters", store.Filter{Who: "öTA"}, []int64{6}},
+		{"who is whole", store.Filter{Who: "Me"}, nil},
+		{"who, odd", store.Filter{Who: "\x00\xff"}, nil},
+		{"applied, settled or not", store.Filter{State: store.Applied}, []int64{3, 1}},
+		{"unknown", store.Filter{State: store.Unknown}, []int64{6}},
+		{"pending", store.Filter{State: store.Pending}, []int64{7}},
+		{"not sent", store.Filter{State: store.NotSent}, []int64{5}},
+		{"no such state", store.Filter{State: "x"}, nil},
+		{"kind", store.Filter{Kind: store.KindDrift}, []int64{4}},
+		{"URL", store.Filter{URLPart: "C.Example"}, []int64{5, 4, 2}},
+		{"URL with odd letters", store.Filter{URLPart: `100%_a!b\`}, []int64{6}},
+		{"URL: % is itself", store.Filter{URLPart: `1%_`}, nil},
+		{"URL: _ is itself", store.Filter{URLPart: `100_`}, nil},
+		{"URL: odd bytes", store.Filter{URLPart: "\x00\xff"}, nil},
+		{"RequestId", store.Filter{RequestID: "Id-ok"}, []int64{1}},
+		{"RequestId's beginning", store.Filter{RequestID: "Id-"}, []int64{6, 4, 3, 2, 1}},
+		{"RequestId: letters count", store.Filter{RequestID: "id-"}, nil},
+		{"RequestId: %", store.Filter{RequestID: "Id-%"}, []int64{6}},
+		{"RequestId: _ is itself", store.Filter{RequestID: "Id__"}, nil},
+		{"RequestId: quote", store.Filter{RequestID: "Id-%_'"}, []int64{6}},
+		{"RequestId: the last rune of all", store.Filter{RequestID: "Id-%_'\U0010FFFF"}, []int64{6}},
+		{"RequestId: whole", store.Filter{RequestID: "Id-%_'\U0010FFFF\U0010FFFFz"}, []int64{6}},
+		{"RequestId: longer", store.Filter{RequestID: "Id-%_'\U0010FFFF\U0010FFFFzz"}, nil},
+		{"RequestId: NUL and bytes", store.Filter{RequestID: "Id-\x00\xff"}, nil},
+		{"app and state", store.Filter{SDKAppID: borea, State: store.Refused}, []int64{2}},
+		{"app and who, below", store.Filter{SDKAppID: aurora, Who: "mei", Before: 5}, []int64{3, 1}},
+		{"all at once", store.Filter{Before: 9, Number: 6, SDKAppID: aurora, Attempt: ptr[int64](900), Who: "öta", RequestID: "Id-%", URLPart: "odd", State: store.Unknown, Kind: store.KindChange}, []int64{6}},
+		{"all but one", store.Filter{Number: 6, SDKAppID: borea, Attempt: ptr[int64](900), Who: "öta", RequestID: "Id-%", URLPart: "odd", State: store.Unknown, Kind: store.KindChange}, nil},
+	}
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := past(t, db)
+		for _, test := range tests {
+			if test.f.Limit == 0 {
+				test.f.Limit = 50
+			}
+			list, err := f.History(ctx(t), test.f)
+			f.must(err)
+			var got []int64
+			for _, c := range list {
+				got = append(got, c.Number)
+				same(t, test.name+": the row", f.change(c.Number), c)
+			}
+			same(t, test.name, test.want, got)
+		}
+	})
+}
+
+// many adds n entries that look like real ones.
+func (f fixture) many(n int) {
+	f.t.Helper()
+	series := `WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < ` + fmt.Sprint(n) + `) `
+	f.exec(series+`INSERT INTO changes (kind, sdkappid, app, environment, region, host, call, attempt, outcome, actor, user_id, who, who_key, role, address, reason, previous, wanted, started_at, request_id)
+		SELECT 'change', CAST($1 AS BIGINT), 'Aurora', 'production', 'singapore', 'h', 'update_callback', 100000 + i, CASE WHEN i % 9 = 0 THEN 'refused' ELSE 'applied' END,
+			'person', i % 97, 'U' || (i % 97), 'u' || (i % 97), 'admin', '', 'r', CAST($2 AS TEXT), CAST($2 AS TEXT), i, 'Id-many-' || i FROM s`, aurora, confA.Digest())
+	f.exec(`ANALYZE`)
+}
+
+func TestPagingIsStableWhileRowsAreAdded(t *testing.T) {
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := newFixture(t, db)
+		f.many(50)
+		var got []int64
+		filter := store.Filter{Limit: 7, SDKAppID: aurora}
+		for {
+			list, err := f.History(ctx(t), filter)
+			f.must(err)
+			for _, c := range list {
+				got = append(got, c.Number)
+			}
+			if len(list) < filter.Limit {
+				break
+			}
+			filter.Before = got[len(got)-1]
+			f.many(3)
+		}
+		var want []int64
+		for n := int64(50); n > 0; n-- {
+			want = append(want, n)
+		}
+		same(t, "each once, newest first", want, got)
+	})
+}
+
+func TestEachEntry(t *testing.T) {
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := past(t, db)
+		f.many(1193)
+		var got []int64
+		f.must(f.EachEntry(ctx(t), store.Filter{Limit: 3}, func(e store.ExportEntry) error {
+			got = append(got, e.Number)
+			for digest, c := range map[string]*store.Configuration{e.Previous: e.PreviousConfiguration, e.Wanted: e.WantedConfiguration} {
+				if (digest == "") != (c == nil) || (c != nil && c.Digest() != digest) {
+					t.Errorf("entry %d: configuration %v for %q", e.Number, c, digest)
+				}
+			}
+			// No connection is held meanwhile.
+			return f.Ping(ctx(t))
+		}))
+		same(t, "entries", 1200, len(got))
+		slices.Reverse(got)
+		for i, n := range got {
+			if n != int64(i)+1 {
+				t.Fatalf("entry %d stands at place %d", n, i)
+			}
+		}
+		stop, calls := errors.New("gone"), 0
+		err := f.EachEntry(ctx(t), store.Filter{}, func(store.ExportEntry) error { calls++; return stop })
+		if !errors.Is(err, stop) || calls != 1 {
+			t.Errorf("after an error: %v, %d calls", err, calls)
+		}
+	})
+}
+
+func TestFiltersUseTheirIndex(t *testing.T) {
+	tests := []struct {
+		name, index string
+		f           store.Filter
+	}{
+		{"number", "", store.Filter{Number: 77}},
+		{"cursor", "", store.Filter{Before: 77}},
+		{"app", "changes_app", store.Filter{SDKAppID: borea}},
+		{"attempt", "changes_attempt", store.Filter{Attempt: ptr[int64](100077)}},
+		{"who", "changes_who", store.Filter{Who: "u7"}},
+		{"RequestId", "changes_request_id", store.Filter{RequestID: "Id-many-77"}},
+		{"kind", "changes_kind", store.Filter{Kind: store.KindDrift}},
+		{"state", "changes_state", store.Filter{State: store.Refused}},
+		{"app below", "changes_app", store.Filter{SDKAppID: borea, Before: 500}},
+		{"state below", "changes_state", store.Filter{State: store.Refused, Before: 500}},
+	}
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := past(t, db)
+		f.many(3000)
+		seen := f.watched()
+		for _, test := range tests {
+			test.f.Limit = 50
+			seen.clear()
+			f.must(one(f.History(ctx(t), test.f)))
+			plan := f.explain(seen.all()[0])
+			index, condition := test.index, "("
+			if db.Name == "postgres" {
+				condition = "Index Cond"
+			}
+			if index == "" {
+				index = map[string]string{"sqlite": "INTEGER PRIMARY KEY", "postgres": "changes_pkey"}[db.Name]
+			}
+			if !strings.Contains(plan, index) || !strings.Contains(plan, condition) || strings.Contains(plan, "SCAN") || strings.Contains(plan, "Seq Scan") {
+				t.Errorf("%s does not look up %s:\n%s", test.name, index, plan)
+			}
+		}
+	})
+}

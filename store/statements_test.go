@@ -1,0 +1,192 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"callboard/store"
+	"callboard/store/storetest"
+)
+
+// statement is one text with its values, as the database got it.
+type statement struct {
+	text string
+	args []any
+}
+
+// watcher is a driver that notes what passes through.
+type watcher struct {
+	driver  driver.Driver
+	address string
+	lock    sync.Mutex
+	list    []statement
+}
+
+// watched lets the fixture's store work through a watcher.
+func (f fixture) watched() *watcher {
+	f.t.Helper()
+	address := f.db.Address
+	if f.db.Name == "sqlite" {
+		address = "file:" + address
+	}
+	w := &watcher{driver: store.WriterOf(f.Store).Driver(), address: address}
+	db := sql.OpenDB(w)
+	f.t.Cleanup(func() { db.Close() })
+	old, readers := store.WriterOf(f.Store), store.ReaderOf(f.Store)
+	store.SetDatabase(f.Store, db, db)
+	f.t.Cleanup(func() { store.SetDatabase(f.Store, old, readers) })
+	return w
+}
+
+func (w *watcher) Driver() driver.Driver { return w.driver }
+
+func (w *watcher) Connect(context.Context) (driver.Conn, error) {
+	c, err := w.driver.Open(w.address)
+	return &watchedConn{Conn: c, w: w}, err
+}
+
+func (w *watcher) note(text string, args []driver.NamedValue) {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	st := statement{text: text}
+	for _, a := range args {
+		st.args = append(st.args, a.Value)
+	}
+	w.list = append(w.list, st)
+}
+
+func (w *watcher) clear() { w.list = nil }
+
+func (w *watcher) all() []statement { return slices.Clone(w.list) }
+
+type watchedConn struct {
+	driver.Conn
+	w *watcher
+}
+
+var errDriver = errors.New("the driver cannot do this")
+
+func (c *watchedConn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
+	c.w.note(text, args)
+	if q, ok := c.Conn.(driver.QueryerContext); ok {
+		return q.QueryContext(ctx, text, args)
+	}
+	return nil, errDriver
+}
+
+func (c *watchedConn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
+	c.w.note(text, args)
+	if e, ok := c.Conn.(driver.ExecerContext); ok {
+		return e.ExecContext(ctx, text, args)
+	}
+	return nil, errDriver
+}
+
+func (c *watchedConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	if b, ok := c.Conn.(driver.ConnBeginTx); ok {
+		return b.BeginTx(ctx, o)
+	}
+	return nil, errDriver
+}
+
+// explain is the database's plan for a statement, with whole reads of a table only where nothing else is possible.
+func (f fixture) explain(st statement) string {
+	f.t.Helper()
+	c, err := store.WriterOf(f.Store).Conn(ctx(f.t))
+	f.must(err)
+	defer c.Close()
+	how := "EXPLAIN QUERY PLAN "
+	if f.db.Name == "postgres" {
+		how = "EXPLAIN "
+		_, err := c.ExecContext(ctx(f.t), `SET enable_seqscan = off`)
+		f.must(err)
+	}
+	rows, err := c.QueryContext(ctx(f.t), how+st.text, st.args...)
+	f.must(err)
+	defer rows.Close()
+	columns, err := rows.Columns()
+	f.must(err)
+	var lines []string
+	for rows.Next() {
+		var a, b, unused any
+		var line string
+		into := []any{&a, &b, &unused, &line}
+		f.must(rows.Scan(into[4-max(len(columns), 1):]...))
+		lines = append(lines, line)
+	}
+	f.must(rows.Err())
+	return strings.Join(lines, "\n")
+}
+
+// whole names the tables that a statement may read from end to end, with the reason.
+var whole = map[string]string{
+	"apps":           "the list of apps shows all",
+	"configurations": "a URL is searched as text",
+	"cookie_keys":    "holds two rows",
+	"audit_head":     "holds one row",
+	"users":          "set-up asks whether anybody exists",
+	"sessions":       "expired ones are dropped wherever they are",
+}
+
+// scan finds a whole read of a table in a plan.
+var scan = regexp.MustCompile(`(?m)(?:SCAN |Seq Scan on )(\w+)(.*)$`)
+
+func TestNoStatementReadsAWholeTable(t *testing.T) {
+	uses := map[string]func(f fixture) error{
+		"App":             func(f fixture) error { return one(f.App(ctx(f.t), aurora)) },
+		"AppSecret":       func(f fixture) error { return one(f.AppSecret(ctx(f.t), aurora)) },
+		"Apps":            func(f fixture) error { return one(f.Apps(ctx(f.t), false)) },
+		"Attention":       func(f fixture) error { return one(f.Attention(ctx(f.t))) },
+		"AuditTrail":      func(f fixture) error { return one(f.AuditTrail(ctx(f.t), 50, 10)) },
+		"Change":          func(f fixture) error { return one(f.Change(ctx(f.t), 1)) },
+		"Configuration":   func(f fixture) error { return one(f.Configuration(ctx(f.t), confA.Digest())) },
+		"CurrentReading":  func(f fixture) error { return one(f.CurrentReading(ctx(f.t), aurora)) },
+		"DriftSince":      func(f fixture) error { return one2(f.DriftSince(ctx(f.t), aurora, 4)) },
+		"Exchange":        func(f fixture) error { return one(f.Exchange(ctx(f.t), 1)) },
+		"GraceOver":       func(f fixture) error { return one(f.GraceOver(ctx(f.t), 1)) },
+		"HasUsers":        func(f fixture) error { return one(f.HasUsers(ctx(f.t))) },
+		"MaySend":         func(f fixture) error { return one(f.MaySend(ctx(f.t), 1, time.Second)) },
+		"Plan":            func(f fixture) error { return one(f.Plan(ctx(f.t), "x")) },
+		"PlanState":       func(f fixture) error { return one(f.PlanState(ctx(f.t), newPlan(aurora, "x"))) },
+		"Session":         func(f fixture) error { return one(f.Session(ctx(f.t), "s1", long)) },
+		"Steps":           func(f fixture) error { return one(f.Steps(ctx(f.t), 1)) },
+		"UserByName":      func(f fixture) error { return one(f.UserByName(ctx(f.t), "mei")) },
+		"ConfigurationAt": func(f fixture) error { return one(f.ConfigurationAt(ctx(f.t), aurora, start)) },
+		"a change": func(f fixture) error {
+			f.must(f.Settle(ctx(f.t), mei, 6, store.Settlement{Settled: store.Overtaken, Found: &confA}))
+			f.applied(confB)
+			f.read(aurora, confC)
+			f.must(f.SetPassword(ctx(f.t), mei, 1, "h", "s1"))
+			return one(f.ClaimDue(ctx(f.t)))
+		},
+	}
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := past(t, db)
+		withSession(f)
+		f.many(3000)
+		seen := f.watched()
+		for name, use := range uses {
+			seen.clear()
+			f.must(use(f))
+			for _, st := range seen.all() {
+				if !strings.HasPrefix(st.text, "SELECT") && !strings.HasPrefix(st.text, "UPDATE") && !strings.HasPrefix(st.text, "DELETE") {
+					continue
+				}
+				for _, found := range scan.FindAllStringSubmatch(f.explain(st), -1) {
+					if whole[found[1]] == "" && !strings.HasPrefix(found[2], " CONSTANT") {
+						t.Errorf("%s: %s reads all of %s", name, fmt.Sprintf("%.300s", st.text), found[0])
+					}
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,95 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"testing"
+	"time"
+
+	"callboard/store"
+	"callboard/store/storetest"
+)
+
+func TestWriteOnALockedDatabaseEndsAsUnavailable(t *testing.T) {
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := newFixture(t, db)
+		before := f.dump()
+		driver, address, lock := "sqlite", "file:"+db.Address, "BEGIN IMMEDIATE"
+		if db.Name == "postgres" {
+			driver, address, lock = "pgx", db.Address, "BEGIN; LOCK TABLE audit_head"
+		}
+		pool, err := sql.Open(driver, address)
+		f.must(err)
+		defer pool.Close()
+		other, err := pool.Conn(ctx(t))
+		f.must(err)
+		defer other.Close()
+		if _, err := other.ExecContext(ctx(t), lock); err != nil {
+			t.Fatal(err)
+		}
+		store.SetWriteLimit(t, 300*time.Millisecond)
+		// Far more than the limit, so that only a write without one is stopped by it.
+		patient, cancel := context.WithTimeout(ctx(t), time.Minute)
+		defer cancel()
+		for range 2 {
+			err = f.AddApp(patient, mei, settings(borea, "Borea"))
+			if !errors.Is(err, store.ErrUnavailable) || patient.Err() != nil {
+				t.Errorf("a write on a locked database: %v (%v)", err, patient.Err())
+			}
+		}
+		same(t, "reading goes on", "Aurora", f.app(aurora).Name)
+		if _, err := other.ExecContext(ctx(t), "ROLLBACK"); err != nil {
+			t.Fatal(err)
+		}
+		store.SetWriteLimit(t, 30*time.Second)
+		same(t, "every row", before, f.dump())
+		f.must(f.AddApp(ctx(t), mei, settings(borea, "Borea")))
+		f.intact()
+	})
+}
+
+func TestWriteOnAReadOnlyDatabaseEndsAsUnavailable(t *testing.T) {
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := newFixture(t, db)
+		before := f.dump()
+		driver, address := "sqlite", "file:"+db.Address+"?_pragma=query_only(1)"
+		if db.Name == "postgres" {
+			driver, address = "pgx", db.Address+"&default_transaction_read_only=on"
+		}
+		pool, err := sql.Open(driver, address)
+		f.must(err)
+		defer pool.Close()
+		writer, reader := store.WriterOf(f.Store), store.ReaderOf(f.Store)
+		store.SetDatabase(f.Store, pool, reader)
+		if err := f.AddApp(ctx(t), mei, settings(borea, "Borea")); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("a write on a read-only database: %v", err)
+		}
+		if err := f.Ping(ctx(t)); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("the readiness check: %v", err)
+		}
+		store.SetDatabase(f.Store, writer, reader)
+		same(t, "every row", before, f.dump())
+		f.must(f.Ping(ctx(t)))
+	})
+}
+
+func TestClosedStoreIsUnavailable(t *testing.T) {
+	both(t, func(t *testing.T, db storetest.Database) {
+		s, err := store.Open(ctx(t), store.Options{Database: db.Address, Keys: db.Keys})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for name, err := range map[string]error{
+			"AddApp": s.AddApp(ctx(t), mei, settings(aurora, "Aurora")), "App": one(s.App(ctx(t), aurora)), "Apps": one(s.Apps(ctx(t), false)),
+			"ArchiveApp": s.ArchiveApp(ctx(t), mei, aurora, true), "SetWatched": s.SetWatched(ctx(t), mei, aurora, true), "HasUsers": one(s.HasUsers(ctx(t))), "CheckAudit": one2(s.CheckAudit(ctx(t))),
+		} {
+			if !errors.Is(err, store.ErrUnavailable) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}
