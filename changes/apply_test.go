@@ -360,7 +360,7 @@ func TestNoChange(t *testing.T) {
 			{"one tick is missing", messageOn, id, []string{"http", "blocking_added." + messages, "off"}, nil, "[host]"},
 			{"expired", wanted, id, nil, func(store.Plan) { r.clock.move(PlanLife) }, ErrPlanGone.Error()},
 			{"the database is gone", wanted, id, nil, nil, "gone"},
-			{"archived", wanted, id, nil, func(store.Plan) { r.must(r.store.ArchiveApp(r.ctx(), mei, id, true)) }, store.ErrArchived.Error()},
+			{"archived, and ticks missing too", messageOn, id, nil, func(store.Plan) { r.must(r.store.ArchiveApp(r.ctx(), mei, id, true)) }, store.ErrArchived.Error()},
 		}
 		for _, test := range tests {
 			p := r.plan(id, test.wanted)

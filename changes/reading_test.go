@@ -3,7 +3,6 @@ package changes
 import (
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 	"time"
 
@@ -195,15 +194,15 @@ func TestArchivedRests(t *testing.T) {
 // TestHeldBackCallsSayNothingOfTheHost: a read that this console itself did not send is no silence.
 func TestHeldBackCallsSayNothingOfTheHost(t *testing.T) {
 	onBoth(t, func(t *testing.T, r *rig) {
-		id := r.app(before)
+		id, another := r.app(before), r.app(before)
 		a := r.find(id)
 		settings := store.AppSettings{SDKAppID: id, Name: a.Name, Region: a.Region, Identifier: "", Environment: a.Environment}
 		r.must(r.store.UpdateApp(r.ctx(), mei, a.Version, settings))
 		v := r.look(id)
 		if v.Fresh || v.Reply.Fault != "sign" || v.App.FailedFault != "sign" {
-			t.Errorf("%s", fmt.Sprint(v.Reply.Fault))
+			t.Errorf("the look's fault is %q, the app's %q", v.Reply.Fault, v.App.FailedFault)
 		}
-		if v, err := r.Peek(r.ctx(), mei, r.app(before)); err != nil || v.Rested {
+		if v, err := r.Peek(r.ctx(), mei, another); err != nil || v.Rested {
 			t.Errorf("another app on the host rests: %v", err)
 		}
 	})

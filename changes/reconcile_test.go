@@ -237,6 +237,7 @@ func TestCheckNowAndCloseByHandRefuse(t *testing.T) {
 	onBoth(t, func(t *testing.T, r *rig) {
 		done := r.apply(r.plan(r.app(before), wanted))
 		pending := r.leave(r.app(before))
+		due := r.change(pending).NextCheckAt
 		for _, test := range []struct {
 			number       int64
 			check, close error
@@ -256,8 +257,8 @@ func TestCheckNowAndCloseByHandRefuse(t *testing.T) {
 				t.Errorf("change %d was looked at", test.number)
 			}
 		}
-		if c := r.change(pending); c.Outcome != store.Pending {
-			t.Errorf("the pending change is %s", c.Outcome)
+		if c := r.change(pending); c.Outcome != store.Pending || c.NextCheckAt != due {
+			t.Errorf("the pending change is %s, its next check %d, was %d", c.Outcome, c.NextCheckAt, due)
 		}
 	})
 }

@@ -86,17 +86,14 @@ func (s *server) understand(ctx context.Context, f search) (understood, error) {
 	case err == nil && number > 0:
 		return s.understandNumber(ctx, u, text, number)
 	case strings.HasPrefix(strings.ToLower(text), "id-"):
-		u.kind, u.exact, u.value = "request_id", true, "Id-"+text[3:]
 		if m := requestID.FindStringSubmatch(text); m != nil {
-			u.value = "Id-" + strings.Replace(strings.Replace(strings.ToLower(m[2]), "-o", "-O", 1), "-s", "-S", 1)
+			return u.byRequestID(m[2]), nil
 		}
+		u.kind, u.exact, u.value = "request_id", true, "Id-"+text[3:]
 		u.filter.RequestID = u.value
 		return u, nil
 	case requestID.MatchString(text) && strings.ContainsAny(text, "0123456789"):
-		u.kind, u.exact = "request_id", true
-		u.value = "Id-" + strings.Replace(strings.Replace(strings.ToLower(text), "-o", "-O", 1), "-s", "-S", 1)
-		u.filter.RequestID = u.value
-		return u, nil
+		return u.byRequestID(text), nil
 	}
 	return s.understandText(ctx, u, f.q)
 }
@@ -122,8 +119,24 @@ func (s *server) understandNumber(ctx context.Context, u understood, text string
 	if !errors.Is(err, store.ErrNotFound) {
 		return u, err
 	}
+	list, err := s.Store.History(ctx, store.Filter{Attempt: &number, Limit: 1})
+	if err != nil {
+		return u, err
+	}
+	if len(list) == 0 && requestID.MatchString(text) {
+		// The beginning of a RequestId can be digits alone.
+		return u.byRequestID(text), nil
+	}
 	u.kind, u.exact, u.filter.Attempt = "attempt", true, &number
 	return u, nil
+}
+
+// byRequestID looks for a RequestId, or its beginning, given without "Id-".
+func (u understood) byRequestID(text string) understood {
+	u.kind, u.exact = "request_id", true
+	u.value = "Id-" + strings.Replace(strings.Replace(strings.ToLower(text), "-o", "-O", 1), "-s", "-S", 1)
+	u.filter.RequestID = u.value
+	return u
 }
 
 // understandText: the whole name of somebody who made an entry, else part of a URL.

@@ -23,7 +23,10 @@ func WriterOf(s *Store) *sql.DB { return s.writer }
 func ReaderOf(s *Store) *sql.DB { return s.reader }
 
 // SetDatabase makes a store work through other pools, to see its statements.
-func SetDatabase(s *Store, writer, reader *sql.DB) { s.writer, s.reader = writer, reader }
+func SetDatabase(s *Store, writer, reader *sql.DB) {
+	s.statements.Clear()
+	s.writer, s.reader = writer, reader
+}
 
 // Seal encrypts for a place.
 func Seal(s *Store, place, secret string) ([]byte, error) { return s.seal(place, []byte(secret)) }

@@ -59,7 +59,7 @@ func TestHistory(t *testing.T) {
 		{"not sent", store.Filter{State: store.NotSent}, []int64{5}},
 		{"no such state", store.Filter{State: "x"}, nil},
 		{"kind", store.Filter{Kind: store.KindDrift}, []int64{4}},
-		{"URL", store.Filter{URLPart: "C.Example"}, []int64{5, 4, 2}},
+		{"URL", store.Filter{URLPart: "C.Example"}, []int64{4, 2}},
 		{"URL with odd letters", store.Filter{URLPart: `100%_a!b\`}, []int64{6}},
 		{"URL: % is itself", store.Filter{URLPart: `1%_`}, nil},
 		{"URL: _ is itself", store.Filter{URLPart: `100_`}, nil},
@@ -102,9 +102,8 @@ func (f fixture) many(n int) {
 	f.t.Helper()
 	series := `WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < ` + fmt.Sprint(n) + `) `
 	f.exec(series+`INSERT INTO changes (kind, sdkappid, app, environment, region, host, call, attempt, outcome, actor, user_id, who, who_key, role, address, reason, previous, wanted, started_at, request_id)
-		SELECT 'change', CAST($1 AS BIGINT), 'Aurora', 'production', 'singapore', 'h', 'update_callback', 100000 + i, CASE WHEN i % 9 = 0 THEN 'refused' ELSE 'applied' END,
-			'person', i % 97, 'U' || (i % 97), 'u' || (i % 97), 'admin', '', 'r', CAST($2 AS TEXT), CAST($2 AS TEXT), i, 'Id-many-' || i FROM s`, aurora, confA.Digest())
-	f.exec(`ANALYZE`)
+		SELECT 'change', CAST($1 AS BIGINT), 'Aurora', 'production', 'singapore', 'h', 'update_callback', CAST($3 AS BIGINT) + i, CASE WHEN i % 9 = 0 THEN 'refused' ELSE 'applied' END,
+			'person', i % 97, 'U' || (i % 97), 'u' || (i % 97), 'admin', '', 'r', CAST($2 AS TEXT), CAST($2 AS TEXT), i, 'Id-many-' || i FROM s`, aurora, confA.Digest(), max(100000, f.number(`SELECT COALESCE(MAX(attempt), 0) FROM changes`)))
 }
 
 func TestPagingIsStableWhileRowsAreAdded(t *testing.T) {
@@ -145,7 +144,10 @@ func TestEachEntry(t *testing.T) {
 					t.Errorf("entry %d: configuration %v for %q", e.Number, c, digest)
 				}
 			}
-			// No connection is held meanwhile.
+			if e.Number%100 != 0 {
+				return nil
+			}
+			// Writing goes on meanwhile.
 			return f.Ping(ctx(t))
 		}))
 		same(t, "entries", 1200, len(got))
@@ -175,13 +177,14 @@ func TestFiltersUseTheirIndex(t *testing.T) {
 		{"who", "changes_who", store.Filter{Who: "u7"}},
 		{"RequestId", "changes_request_id", store.Filter{RequestID: "Id-many-77"}},
 		{"kind", "changes_kind", store.Filter{Kind: store.KindDrift}},
-		{"state", "changes_state", store.Filter{State: store.Refused}},
+		{"state", "changes_state", store.Filter{State: store.NotSent}},
 		{"app below", "changes_app", store.Filter{SDKAppID: borea, Before: 500}},
-		{"state below", "changes_state", store.Filter{State: store.Refused, Before: 500}},
+		{"state below", "changes_state", store.Filter{State: store.NotSent, Before: 500}},
 	}
 	both(t, func(t *testing.T, db storetest.Database) {
 		f := past(t, db)
 		f.many(3000)
+		f.exec(`ANALYZE`)
 		seen := f.watched()
 		for _, test := range tests {
 			test.f.Limit = 50

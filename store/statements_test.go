@@ -64,9 +64,18 @@ func (w *watcher) note(text string, args []driver.NamedValue) {
 	w.list = append(w.list, st)
 }
 
-func (w *watcher) clear() { w.list = nil }
+// clear forgets what was noted so far.
+func (w *watcher) clear() {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	w.list = nil
+}
 
-func (w *watcher) all() []statement { return slices.Clone(w.list) }
+func (w *watcher) all() []statement {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	return slices.Clone(w.list)
+}
 
 type watchedConn struct {
 	driver.Conn
@@ -87,6 +96,32 @@ func (c *watchedConn) ExecContext(ctx context.Context, text string, args []drive
 	c.w.note(text, args)
 	if e, ok := c.Conn.(driver.ExecerContext); ok {
 		return e.ExecContext(ctx, text, args)
+	}
+	return nil, errDriver
+}
+
+func (c *watchedConn) PrepareContext(ctx context.Context, text string) (driver.Stmt, error) {
+	p, ok := c.Conn.(driver.ConnPrepareContext)
+	if !ok {
+		return nil, errDriver
+	}
+	s, err := p.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return &watchedStmt{Stmt: s, text: text, w: c.w}, nil
+}
+
+type watchedStmt struct {
+	driver.Stmt
+	text string
+	w    *watcher
+}
+
+func (s *watchedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	s.w.note(s.text, args)
+	if q, ok := s.Stmt.(driver.StmtQueryContext); ok {
+		return q.QueryContext(ctx, args)
 	}
 	return nil, errDriver
 }
@@ -129,6 +164,9 @@ func (f fixture) explain(st statement) string {
 
 // whole names the tables that a statement may read from end to end, with the reason.
 var whole = map[string]string{
+	"CONSTANT":       "no table",
+	"one":            "one row of users",
+	"e":              "two ranges of one app, put together",
 	"apps":           "the list of apps shows all",
 	"configurations": "a URL is searched as text",
 	"cookie_keys":    "holds two rows",
@@ -138,7 +176,7 @@ var whole = map[string]string{
 }
 
 // scan finds a whole read of a table in a plan.
-var scan = regexp.MustCompile(`(?m)(?:SCAN |Seq Scan on )(\w+)(.*)$`)
+var scan = regexp.MustCompile(`(?m)(?:SCAN |Seq Scan on )(\w+).*$`)
 
 func TestNoStatementReadsAWholeTable(t *testing.T) {
 	uses := map[string]func(f fixture) error{
@@ -163,7 +201,7 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 		"ConfigurationAt": func(f fixture) error { return one(f.ConfigurationAt(ctx(f.t), aurora, start)) },
 		"a change": func(f fixture) error {
 			f.must(f.Settle(ctx(f.t), mei, 6, store.Settlement{Settled: store.Overtaken, Found: &confA}))
-			f.applied(confB)
+			f.end(f.open(f.plan("w", confB), 999), ending(store.Applied))
 			f.read(aurora, confC)
 			f.must(f.SetPassword(ctx(f.t), mei, 1, "h", "s1"))
 			return one(f.ClaimDue(ctx(f.t)))
@@ -172,7 +210,7 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 	both(t, func(t *testing.T, db storetest.Database) {
 		f := past(t, db)
 		withSession(f)
-		f.many(3000)
+		f.many(1000)
 		seen := f.watched()
 		for name, use := range uses {
 			seen.clear()
@@ -182,7 +220,7 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 					continue
 				}
 				for _, found := range scan.FindAllStringSubmatch(f.explain(st), -1) {
-					if whole[found[1]] == "" && !strings.HasPrefix(found[2], " CONSTANT") {
+					if whole[found[1]] == "" {
 						t.Errorf("%s: %s reads all of %s", name, fmt.Sprintf("%.300s", st.text), found[0])
 					}
 				}

@@ -1,0 +1,300 @@
+package handlers
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"callboard/sandbox"
+	"callboard/store"
+	"callboard/store/storetest"
+)
+
+// numbers are the entries that a page lists.
+func numbers(p page) []string {
+	list := []string{}
+	for i := range p.doc.Find("tbody th a").Nodes {
+		list = append(list, p.doc.Find("tbody th a").Eq(i).Text())
+	}
+	return list
+}
+
+// past makes three entries: 1 applied by operator, 2 refused by admin, 3 a drift.
+func past(w *world) (ids []string) {
+	w.t.Helper()
+	operator, admin := w.as(store.Operator), w.as(store.Admin)
+	operator.apply(operator.plan(appID, newURL, created, ended))
+	w.box.Script(sandbox.Fault{Command: "update_callback", Code: 60020, Info: "expired"})
+	admin.apply(admin.plan(appID, "https://hooks.example.com/50%25_off", created))
+	w.box.SetCallback(appID, nil)
+	operator.get(formOf(appID))
+	for number := range int64(3) {
+		c, err := w.store.Change(w.t.Context(), number+1)
+		must(w.t, err)
+		ids = append(ids, c.RequestID)
+	}
+	return ids
+}
+
+func TestHistorySearch(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, db storetest.Database) {
+		w := worldOn(t, db)
+		ids := past(w)
+		attempt := itoa64(w.number(`SELECT attempt FROM changes WHERE number = 2`))
+		id := ids[1]
+		bare := strings.TrimPrefix(id, "Id-")
+		all := []string{"#3", "#2", "#1"}
+		to := func(kind string) string { return "/changes/2?found=" + kind }
+		tests := []struct {
+			name, q string
+			leads   string   // the entry that it leads to, or
+			list    []string // what is listed
+		}{
+			{"nothing", "", "", all},
+			{"blanks", "  \t ", "", all},
+			{"RequestId", id, to("request_id"), nil},
+			{"with blanks around", "  " + id + "\n", to("request_id"), nil},
+			{"with blanks inside", id[:12] + " " + id[12:30] + "\u00a0\u200b" + id[30:], to("request_id"), nil},
+			{"upper-case Id", "ID-" + bare, to("request_id"), nil},
+			{"all upper-case", strings.ToUpper(id), to("request_id"), nil},
+			{"all lower-case", strings.ToLower(id), to("request_id"), nil},
+			{"without Id-", bare, to("request_id"), nil},
+			{"beginning", id[:20], to("request_id"), nil},
+			{"beginning up to O", id[:37], to("request_id"), nil},
+			{"beginning up to Seq", id[:41], to("request_id"), nil},
+			{"beginning that several have", "Id-", "", all},
+			{"RequestId that nobody has", "Id-" + strings.Repeat("0", 32) + "-O-Seq-1", "", []string{}},
+			{"a letter too many", id + "x", "", []string{}},
+			{"number", "#2", to("number"), nil},
+			{"bare number", "2", to("number"), nil},
+			{"number that nobody has", "#99", "", []string{}},
+			{"SDKAppID", itoa64(appID), "", all},
+			{"SDKAppID without entries", itoa64(otherID), "", []string{}},
+			{"attempt id", attempt, to("attempt"), nil},
+			{"number too large", "99999999999999999999", "", []string{}},
+			{"person", "operator", "", []string{"#1"}},
+			{"person in capitals", " Admin ", "", []string{"#2"}},
+			{"part of a name", "operat", "", []string{}},
+			{"part of a URL", "/LIVE/v2", "", all},
+			{"percent sign", "50%", "", []string{"#2"}},
+			{"underscore", "25_off", "", []string{"#2"}},
+			{"underscore is no wildcard", "live_v2", "", []string{}},
+			{"percent is no wildcard", "hooks%off", "", []string{}},
+			{"exclamation mark", "!", "", []string{}},
+			{"backslash", `\`, "", []string{}},
+			{"quote", `'; DROP TABLE changes; --`, "", []string{}},
+			{"4 kB", strings.Repeat("é", 4096), "", []string{}},
+			{"emoji", "🎁", "", []string{}},
+			{"NUL", "a\x00b", "", []string{}},
+			{"broken text", "\xff\xfe", "", []string{}},
+			{"markup", `"><script>alert(1)</script>`, "", []string{}},
+		}
+		b := w.as(store.Support)
+		for _, test := range tests {
+			p := b.get("/history?q=" + url.QueryEscape(test.q))
+			if test.leads != "" {
+				if p.Code != http.StatusSeeOther || p.location() != test.leads {
+					t.Errorf("%s: %d to %q, want %q", test.name, p.Code, p.location(), test.leads)
+				}
+				continue
+			}
+			if p.Code != http.StatusOK || !slices.Equal(numbers(p), test.list) {
+				t.Errorf("%s: %d, entries %q, want %q", test.name, p.Code, numbers(p), test.list)
+			}
+			if test.q != "" && strings.TrimSpace(test.q) != "" && p.count(".cb-chip") != 1 {
+				t.Errorf("%s: the page does not say what was understood", test.name)
+			}
+		}
+		p := b.get(to("request_id"))
+		if !strings.Contains(p.text(".cb-note"), w.T("change.found_by.request_id")) || p.text("#request-id") != id {
+			t.Errorf("the entry says %q and has %q", p.text(".cb-note"), p.text("#request-id"))
+		}
+		for tab, want := range map[string][]string{"changes": {"#2", "#1"}, "drift": {"#3"}, "refused": {"#2"}, "unknown": {}, "not_sent": {}, "applied": {"#1"}, "rubbish": all} {
+			if p := b.get("/history?state=" + tab); !slices.Equal(numbers(p), want) {
+				t.Errorf("tab %s: %q, want %q", tab, numbers(p), want)
+			}
+		}
+		// A tab keeps the list, so that one can see that it is empty.
+		if p := b.get("/history?state=drift&q=" + url.QueryEscape(id)); p.Code != http.StatusOK || len(numbers(p)) != 0 {
+			t.Errorf("%d, %q", p.Code, numbers(p))
+		}
+	})
+}
+
+// TestDigitsMayBeTheBeginningOfARequestID is about the short form in the list, which can be digits alone.
+func TestDigitsMayBeTheBeginningOfARequestID(t *testing.T) {
+	w := newWorld(t)
+	past(w)
+	w.exec(`UPDATE changes SET request_id = 'Id-12345678901234567890123456789012-O-Seq-5' WHERE number = 2`)
+	b := w.as(store.Support)
+	for q, want := range map[string]string{"12345678": "/changes/2?found=request_id", "123456789012": "/changes/2?found=request_id", "12345678901234567890123456789012": "/changes/2?found=request_id",
+		itoa64(w.number(`SELECT attempt FROM changes WHERE number = 1`)): "/changes/1?found=attempt", "1": "/changes/1?found=number"} {
+		if p := b.get("/history?q=" + q); p.location() != want {
+			t.Errorf("%s leads to %q, want %q", q, p.location(), want)
+		}
+	}
+}
+
+func TestHistoryPaging(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, db storetest.Database) {
+		w := worldOn(t, db)
+		past(w)
+		copies := func(n int) {
+			for range n {
+				w.exec(`INSERT INTO changes (kind, sdkappid, app, environment, region, host, call, actor, who, who_key, role, address, reason, summary, outcome, previous, wanted, started_at, cause)
+					SELECT kind, sdkappid, app, environment, region, host, call, actor, who, who_key, role, address, reason, summary, outcome, previous, wanted, started_at, cause FROM changes WHERE number = 2`)
+			}
+		}
+		copies(117)
+		b := w.as(store.Support)
+		var seen []string
+		next := "/history"
+		for pages := 0; next != ""; pages++ {
+			if pages > 3 {
+				t.Fatal("the pages do not end")
+			}
+			p := b.get(next)
+			wantStatus(t, p, http.StatusOK)
+			list := numbers(p)
+			seen = append(seen, list...)
+			if pages > 0 && p.count(`.cb-pages a[href="/history"]`) != 1 {
+				t.Error("no way back to the newest")
+			}
+			next = p.attr(".cb-pages a[rel=next]", "href")
+			copies(7) // new entries must not move what is paged through
+		}
+		var want []string
+		for n := 120; n > 0; n-- {
+			want = append(want, fmt.Sprintf("#%d", n))
+		}
+		if diff := cmp.Diff(want, seen); diff != "" {
+			t.Errorf("entries (-want +seen):\n%s", diff)
+		}
+		for _, before := range []string{"-1", "x", "99999999999999999999", "0"} {
+			if p := b.get("/history?before=" + before); p.Code != http.StatusOK || len(numbers(p)) != historyRows {
+				t.Errorf("before=%s: %d, %d entries", before, p.Code, len(numbers(p)))
+			}
+		}
+		if got := b.get("/history.jsonl?before=11"); strings.Count(got.Body.String(), "\n") != 10 {
+			t.Errorf("the export from a cursor has %d lines", strings.Count(got.Body.String(), "\n"))
+		}
+	})
+}
+
+func TestExport(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, db storetest.Database) {
+		w := worldOn(t, db)
+		past(w)
+		b := w.as(store.Support)
+		p := b.get("/history.jsonl")
+		wantStatus(t, p, http.StatusOK)
+		if got := p.Header().Get("Content-Type"); got != "application/x-ndjson; charset=utf-8" {
+			t.Errorf("Content-Type is %q", got)
+		}
+		if got := p.Header().Get("Content-Disposition"); got != `attachment; filename="callboard-history.jsonl"` {
+			t.Errorf("Content-Disposition is %q", got)
+		}
+		order := []string{"number", "kind", "sdkappid", "app", "region", "host", "call", "random", "outcome", "settled", "started_at", "ended_at", "settled_at", "duration_ms", "http_status",
+			"action_status", "error_code", "error_info", "request_id", "who", "reason", "previous", "wanted"}
+		var lines []map[string]any
+		for scan := bufio.NewScanner(bytes.NewReader(p.Body.Bytes())); scan.Scan(); {
+			if diff := cmp.Diff(order, keysOf(t, scan.Bytes())); diff != "" {
+				t.Errorf("fields (-want +got):\n%s", diff)
+			}
+			var line map[string]any
+			must(t, json.Unmarshal(scan.Bytes(), &line))
+			lines = append(lines, line)
+		}
+		if len(lines) != 3 {
+			t.Fatalf("%d lines, want 3", len(lines))
+		}
+		stamp := regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`)
+		for _, line := range lines {
+			for _, name := range []string{"started_at", "ended_at", "settled_at"} {
+				if v, ok := line[name].(string); ok {
+					if !stamp.MatchString(v) {
+						t.Errorf("%s is %q", name, v)
+					}
+					line[name] = "a time"
+				}
+			}
+			for _, name := range []string{"duration_ms", "random"} {
+				if v, ok := line[name].(float64); ok && v >= 0 && v < 1<<32 {
+					line[name] = "a number"
+				}
+			}
+			if v, ok := line["request_id"].(string); ok && strings.HasPrefix(v, "Id-") {
+				line["request_id"] = "an id"
+			}
+		}
+		config := func(address string, commands ...any) map[string]any {
+			if commands == nil {
+				commands = []any{}
+			}
+			return map[string]any{"url": address, "commands": commands}
+		}
+		host, _, _ := strings.Cut(strings.TrimPrefix(w.box.APIURL(), "http://"), "/")
+		entry := func(change map[string]any) map[string]any {
+			base := map[string]any{"kind": "change", "sdkappid": float64(appID), "app": "Aurora Stage", "region": "box", "host": host, "call": "update_callback", "random": "a number", "settled": nil,
+				"started_at": "a time", "ended_at": "a time", "settled_at": nil, "duration_ms": "a number", "http_status": 200.0, "request_id": "an id", "reason": "a test"}
+			for name, value := range change {
+				base[name] = value
+			}
+			return base
+		}
+		want := []map[string]any{
+			entry(map[string]any{"number": 3.0, "kind": "drift", "call": "get_callback", "random": nil, "outcome": nil, "ended_at": nil, "http_status": nil, "action_status": "OK", "error_code": 0.0, "error_info": "",
+				"who": nil, "reason": nil, "previous": config(newURL, created, ended), "wanted": nil}),
+			entry(map[string]any{"number": 2.0, "outcome": "refused", "action_status": "FAIL", "error_code": 60020.0, "error_info": "expired", "who": "admin",
+				"previous": config(newURL, created, ended), "wanted": config("https://hooks.example.com/50%25_off", created)}),
+			entry(map[string]any{"number": 1.0, "outcome": "applied", "action_status": "OK", "error_code": 0.0, "error_info": "", "who": "operator",
+				"previous": config(oldURL, created, ended), "wanted": config(newURL, created, ended)}),
+		}
+		if diff := cmp.Diff(want, lines); diff != "" {
+			t.Errorf("lines (-want +got):\n%s", diff)
+		}
+		for query, want := range map[string]int{"?q=operator": 1, "?state=drift": 1, "?q=" + itoa64(appID): 3, "?q=%232": 1, "?q=nothing": 0, "?q=%00": 0} {
+			if got := strings.Count(b.get("/history.jsonl"+query).Body.String(), "\n"); got != want {
+				t.Errorf("%s exports %d lines, want %d", query, got, want)
+			}
+		}
+	})
+}
+
+// TestExportOfNone shows that no callback is exported as an empty URL and an empty list, which is not null.
+func TestExportOfNone(t *testing.T) {
+	w := newWorld(t)
+	b := w.as(store.Operator)
+	b.apply(b.plan(otherID, newURL))
+	got := b.get("/history.jsonl").Body.String()
+	if !strings.Contains(got, `"previous":{"url":"","commands":[]}`) || !strings.Contains(got, `"wanted":{"url":"`+newURL+`","commands":[]}`) {
+		t.Errorf("the export is %s", got)
+	}
+}
+
+// keysOf are the names of an object in their order.
+func keysOf(t *testing.T, object []byte) []string {
+	t.Helper()
+	d := json.NewDecoder(bytes.NewReader(object))
+	if _, err := d.Token(); err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for d.More() {
+		key, err := d.Token()
+		must(t, err)
+		list = append(list, fmt.Sprint(key))
+		var value json.RawMessage
+		must(t, d.Decode(&value))
+	}
+	return list
+}
