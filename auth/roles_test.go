@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -42,7 +43,7 @@ func TestRoutes(t *testing.T) {
 		if !slices.Contains([]Need{Anyone, Support, Operator, Admin}, r.Need) {
 			t.Errorf("%s needs %q, which is no need", key, r.Need)
 		}
-		if r.Method != "GET" && r.Method != "POST" || !strings.HasPrefix(r.Path, "/") {
+		if !slices.Contains([]string{http.MethodGet, http.MethodPost}, r.Method) || !strings.HasPrefix(r.Path, "/") {
 			t.Errorf("%s is an odd route", key)
 		}
 		if need, err := Of(r.Method, r.Path); need != r.Need || err != nil {

@@ -33,13 +33,13 @@ func (s *server) showApps(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	archived, err := s.Store.Apps(ctx, true)
+	archived, err := s.Store.CountArchived(ctx)
 	if err != nil {
 		return err
 	}
 	v := views.AppsPage{Base: s.base(c, "apps.title"), Q: f.q, State: f.state, Admin: may(c, auth.Admin)}
 	v.Nav = "apps"
-	if len(rows)+len(archived) == 0 {
+	if len(rows)+archived == 0 {
 		v.Empty = "none"
 		return s.render(c, http.StatusOK, views.Apps(v))
 	}
@@ -48,7 +48,9 @@ func (s *server) showApps(c echo.Context) error {
 	v.Regions = s.regionOptions(v.P, f.region, v.P.T("region.every"))
 	list := rows
 	if f.state == tabArchived {
-		list = archived
+		if list, err = s.Store.Apps(ctx, true); err != nil {
+			return err
+		}
 	}
 	k := s.clockOf(c, v.P)
 	for _, a := range list {
@@ -100,7 +102,7 @@ func inTab(tab string, a store.AppRow) bool {
 	return true
 }
 
-func appTabs(p *i18n.Printer, rows, archived []store.AppRow, f appFilter) []views.Tab {
+func appTabs(p *i18n.Printer, rows []store.AppRow, archived int, f appFilter) []views.Tab {
 	var list []views.Tab
 	for _, name := range []string{"", tabAttention, string(changes.InStep), string(changes.NotConfigured), string(changes.NeverRead)} {
 		n := 0
@@ -114,8 +116,8 @@ func appTabs(p *i18n.Printer, rows, archived []store.AppRow, f appFilter) []view
 		}
 		list = append(list, views.Tab{Href: f.href(name), Text: p.T("apps.tab." + orElse(name, "all")), Count: p.Number(n), Current: f.state == name})
 	}
-	if len(archived) > 0 {
-		list = append(list, views.Tab{Href: f.href(tabArchived), Text: p.T("apps.tab.archived"), Count: p.Number(len(archived)), Current: f.state == tabArchived})
+	if archived > 0 {
+		list = append(list, views.Tab{Href: f.href(tabArchived), Text: p.T("apps.tab.archived"), Count: p.Number(archived), Current: f.state == tabArchived})
 	}
 	return list
 }

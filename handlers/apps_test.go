@@ -92,7 +92,7 @@ func TestAppFormLimits(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, db storetest.Database) {
 		w := worldOn(t, db)
 		b := w.as(store.Admin)
-		many := func(text string, n int) string { return strings.Repeat(text, n) }
+		many := strings.Repeat
 		tests := []struct{ field, name, value, fault string }{
 			{"sdkappid", "nothing", "", "#sdkappid"},
 			{"sdkappid", "zero", "0", "#sdkappid"},

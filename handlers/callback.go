@@ -219,20 +219,20 @@ func (s *server) renderForm(c echo.Context, status int, f callbackForm, view cha
 		}
 	}
 	v.CloudURL = cloud.URL()
-	truth(&v, k, f, view)
+	truth(&v, k, view)
 	urlCard(&v, report)
 	eventCards(&v, f, view.Reading)
 	sentence(&v, diff)
 	s.cloudCard(&v, k, view)
 	mark(&v, problems)
-	if err := s.formNotices(c, &v, k, view); err != nil {
+	if err := s.formNotices(c, &v, view); err != nil {
 		return err
 	}
 	return s.render(c, status, views.Callback(v))
 }
 
 // truth says which truth is on screen: the cloud now, the last reading, or a draft.
-func truth(v *views.CallbackPage, k clock, f callbackForm, view changes.View) {
+func truth(v *views.CallbackPage, k clock, view changes.View) {
 	p := v.P
 	switch {
 	case view.Reading == nil:
@@ -462,7 +462,7 @@ func problemText(p *i18n.Printer, x changes.Problem) string {
 }
 
 // formNotices tell what the person has to know before filling the form.
-func (s *server) formNotices(c echo.Context, v *views.CallbackPage, k clock, view changes.View) error {
+func (s *server) formNotices(c echo.Context, v *views.CallbackPage, view changes.View) error {
 	p := v.P
 	if view.App.ArchivedAt != 0 {
 		v.Notices = append(v.Notices, views.Notice{Level: "info", Title: p.T("callback.archived_title"), Text: p.T("callback.archived_text")})

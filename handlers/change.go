@@ -170,7 +170,7 @@ func (s *server) renderChange(c echo.Context, status int, e entry, r *rejected) 
 	b.App.Name, b.App.Environment, b.App.EnvWord, b.App.Region = e.App, e.Environment, b.P.T("environment."+e.Environment), s.regionName(b.P, e.Region)
 	p, k := b.P, s.clockOf(c, b.P)
 	v := views.ChangePage{Base: b, Number: "#" + itoa64(e.Number), RequestID: e.RequestID}
-	v.Title = stateOf(p, e.Change).Text + p.T("join.comma") + p.T("change.crumb", "Number", v.Number) + " · " + e.App
+	v.Title = stateOf(p, e.Kind, e.Outcome, e.Settled).Text + p.T("join.comma") + p.T("change.crumb", "Number", v.Number) + " · " + e.App
 	headline(&v, k, e)
 	if v.RequestID == "" {
 		v.Instead, v.InsteadID = p.T(insteadID(e)), v.Number+" · "+utc(e.StartedAt)
@@ -189,7 +189,7 @@ func (s *server) renderChange(c echo.Context, status int, e entry, r *rejected) 
 		}
 		v.Close.Action = views.ChangePath(e.Number)
 	}
-	explain(&v, k, e)
+	explain(&v, e)
 	if err := s.threeWay(c, &v, k, e, r); err != nil {
 		return err
 	}
@@ -208,9 +208,9 @@ func (s *server) renderChange(c echo.Context, status int, e entry, r *rejected) 
 func headline(v *views.ChangePage, k clock, e entry) {
 	p := v.P
 	id, args := e.headline(), []any{"Who", orElse(e.Actor.Name, p.T("word.console")), "App", e.App, "What", upperWhat(p, e)}
-	switch {
-	case e.Kind == store.KindDrift, e.Kind == store.KindAccepted:
-		st := stateOf(p, e.Change)
+	switch e.Kind {
+	case store.KindDrift, store.KindAccepted:
+		st := stateOf(p, e.Kind, e.Outcome, e.Settled)
 		v.Class, v.Icon = st.Class, st.Icon
 	default:
 		v.Class, v.Icon = look(e.State())
@@ -328,7 +328,7 @@ func next(v *views.ChangePage, e entry) {
 	form := views.Link{Href: views.AppPath(e.SDKAppID, "/callback"), Text: p.T("next.form")}
 	again := views.Button{Do: "again", Text: p.T("next.again"), Icon: "refresh", Primary: true}
 	n := &views.NextStep{Action: views.ChangePath(e.Number), Links: []views.Link{form}}
-	id := ""
+	var id string
 	switch {
 	case e.Wanted == "" || e.Open():
 		return
@@ -379,7 +379,7 @@ func entryLinks(v *views.ChangePage, e entry, write bool) {
 }
 
 // explain says what a code of Tencent means and what to do.
-func explain(v *views.ChangePage, k clock, e entry) {
+func explain(v *views.ChangePage, e entry) {
 	if e.ErrorCode == nil || *e.ErrorCode == 0 {
 		return
 	}
@@ -529,7 +529,7 @@ func visible(text []byte) string {
 }
 
 func (s *server) changeFacts(p *i18n.Printer, k clock, e entry) []views.Fact {
-	st := stateOf(p, e.Change)
+	st := stateOf(p, e.Kind, e.Outcome, e.Settled)
 	list := []views.Fact{{Name: p.T("fact.entry"), Text: "#" + itoa64(e.Number)}, {Name: p.T("fact.outcome"), State: &st}}
 	add := func(when bool, f views.Fact) {
 		if when {

@@ -95,7 +95,7 @@ func sideOptions(k clock, list []store.Change, chosen string) []views.Option {
 		name := itoa64(c.Number)
 		found = found || name == chosen
 		out = append(out, views.Option{Value: name, Selected: name == chosen,
-			Text: p.T("compare.entry", "Number", c.Number, "Time", k.stamp(c.StartedAt), "What", what(p, c), "State", stateOf(p, c).Text)})
+			Text: p.T("compare.entry", "Number", c.Number, "Time", k.stamp(c.StartedAt), "What", what(p, c.Kind, c.Summary), "State", stateOf(p, c.Kind, c.Outcome, c.Settled).Text)})
 	}
 	if !found {
 		out = append(out, views.Option{Value: chosen, Text: "#" + chosen, Selected: true})

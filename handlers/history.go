@@ -171,7 +171,7 @@ func (s *server) showHistory(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	list, err := s.Store.History(ctx, u.filter)
+	list, err := s.Store.Entries(ctx, u.filter)
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func (s *server) showHistory(c echo.Context) error {
 	return s.render(c, http.StatusOK, views.History(s.historyPage(c, f, u, list)))
 }
 
-func (s *server) historyPage(c echo.Context, f search, u understood, list []store.Change) views.HistoryPage {
+func (s *server) historyPage(c echo.Context, f search, u understood, list []store.Entry) views.HistoryPage {
 	v := views.HistoryPage{Base: s.base(c, "history.title"), Q: f.q}
 	p, k := v.P, s.clockOf(c, v.P)
 	v.Nav, v.Search, v.ZoneHead = "history", "", p.T("history.entry", "Zone", k.zoneName())
@@ -209,35 +209,37 @@ func (s *server) historyPage(c echo.Context, f search, u understood, list []stor
 }
 
 func emptyHistory(p *i18n.Printer, f search, u understood) *views.EmptyHistory {
-	clear := views.Link{Href: "/history", Text: p.T("form.clear")}
+	all := views.Link{Href: "/history", Text: p.T("form.clear")}
 	switch {
 	case f.q == "" && f.tab == "" && f.before == 0:
 		return &views.EmptyHistory{Icon: "history", Title: p.T("history.none_title"), Text: p.T("history.none_text"), Links: []views.Link{{Href: "/apps", Text: p.T("problem.to_apps")}}}
 	case u.exact:
-		return &views.EmptyHistory{Icon: "search", Title: p.T("history.no_id_title", "What", p.T("history.chip."+u.kind)), Text: p.T("history.no_id_text", "Value", store.Text(u.value, 120)), Links: []views.Link{clear}}
+		return &views.EmptyHistory{Icon: "search", Title: p.T("history.no_id_title", "What", p.T("history.chip."+u.kind)), Text: p.T("history.no_id_text", "Value", store.Text(u.value, 120)), Links: []views.Link{all}}
 	}
-	return &views.EmptyHistory{Icon: "search", Title: p.T("history.nothing_title"), Text: p.T("history.nothing_text"), Links: []views.Link{clear}}
+	return &views.EmptyHistory{Icon: "search", Title: p.T("history.nothing_title"), Text: p.T("history.nothing_text"), Links: []views.Link{all}}
 }
 
 // days groups entries by day in the person's zone.
-func days(k clock, list []store.Change) []views.Day {
+func days(k clock, list []store.Entry) []views.Day {
 	var out []views.Day
-	for _, c := range list {
-		title := k.day(c.StartedAt)
-		if len(out) == 0 || out[len(out)-1].Title != title {
-			out = append(out, views.Day{Title: title})
+	rows := make([]views.HistoryRow, 0, len(list))
+	for i, c := range list {
+		// The title is made once a day, not once a row.
+		if i == 0 || !sameDay(k.at(c.StartedAt), k.at(list[i-1].StartedAt)) {
+			out = append(out, views.Day{Title: k.day(c.StartedAt)})
 		}
+		rows = append(rows, historyRow(k, c))
 		day := &out[len(out)-1]
-		day.Rows = append(day.Rows, historyRow(k, c))
+		day.Rows = rows[len(rows)-1-len(day.Rows):]
 	}
 	return out
 }
 
-func historyRow(k clock, c store.Change) views.HistoryRow {
+func historyRow(k clock, c store.Entry) views.HistoryRow {
 	p := k.p
 	r := views.HistoryRow{Number: "#" + itoa64(c.Number), Href: views.ChangePath(c.Number), Time: k.clockTime(c.StartedAt),
-		Env: views.Env{Class: c.Environment, Word: p.T("environment." + c.Environment)}, App: c.App, Who: orElse(c.Actor.Name, p.T("word.console")),
-		What: what(p, c), State: stateOf(p, c), RequestID: shortID(c.RequestID), FullID: c.RequestID}
+		Env: views.Env{Class: c.Environment, Word: p.T("environment." + c.Environment)}, App: c.App, Who: orElse(c.Who, p.T("word.console")),
+		What: what(p, c.Kind, c.Summary), State: stateOf(p, c.Kind, c.Outcome, c.Settled), RequestID: shortID(c.RequestID), FullID: c.RequestID}
 	if c.ErrorCode != nil {
 		r.Code = itoa64(*c.ErrorCode)
 	}

@@ -272,7 +272,7 @@ func (s *server) renewFormToken(c echo.Context) {
 	token := rand.Text()
 	c.Set(csrfKey, token)
 	c.SetCookie(&http.Cookie{Name: s.csrfCookie(), Value: token, Path: "/", MaxAge: int((30 * 24 * time.Hour).Seconds()),
-		HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteLaxMode})
+		HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteLaxMode}) //nolint:gosec // Secure follows the public address; plain http is for loopback
 }
 
 // clientAddress is the peer, or what a trusted proxy says. No other forwarding header is believed.

@@ -98,7 +98,7 @@ func (s *server) keepLanguage(c echo.Context) {
 }
 
 func (s *server) setPlainCookie(c echo.Context, name, value string) {
-	c.SetCookie(&http.Cookie{Name: name, Value: value, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteLaxMode})
+	c.SetCookie(&http.Cookie{Name: name, Value: value, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteLaxMode}) //nolint:gosec // Secure follows the public address; plain http is for loopback
 }
 
 func (s *server) theme(c echo.Context) string {

@@ -2,7 +2,6 @@
 package handlers
 
 import (
-	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -51,7 +50,7 @@ type server struct {
 // New builds the console's pages. It fails when a route has no line in the table of roles.
 func New(o Options) (http.Handler, error) {
 	if o.Log == nil {
-		o.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now

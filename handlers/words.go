@@ -31,9 +31,9 @@ func upper(text string) string {
 }
 
 // what says in short what an entry did, as lists show it.
-func what(p *i18n.Printer, c store.Change) string {
-	s := changes.ParseSummary(c.Summary)
-	switch c.Kind {
+func what(p *i18n.Printer, kind, summary string) string {
+	s := changes.ParseSummary(summary)
+	switch kind {
 	case store.KindDrift:
 		return p.T("what.drift", "What", orElse(short(p, s), p.T("what.nothing")))
 	case store.KindAccepted:
@@ -92,18 +92,18 @@ func phrases(p *i18n.Printer, d changes.Diff) []string {
 }
 
 // stateOf is the coloured word of an entry.
-func stateOf(p *i18n.Printer, c store.Change) views.State {
-	switch c.Kind {
+func stateOf(p *i18n.Printer, kind, outcome, settled string) views.State {
+	switch kind {
 	case store.KindDrift:
 		return views.State{Class: "care", Icon: "arrows-diff", Text: p.T("state.drift_found")}
 	case store.KindAccepted:
 		return views.State{Class: "info", Icon: "check", Text: p.T("state.accepted")}
 	}
-	text := p.T("state." + c.State())
-	if c.Settled != "" {
+	text := p.T("state." + orElse(settled, outcome))
+	if settled != "" {
 		text = p.T("state.settled", "State", text)
 	}
-	class, icon := look(c.State())
+	class, icon := look(orElse(settled, outcome))
 	return views.State{Class: class, Icon: icon, Text: text}
 }
 

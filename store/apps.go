@@ -188,6 +188,13 @@ func (s *Store) Apps(ctx context.Context, archived bool) ([]AppRow, error) {
 		ORDER BY lower(apps.name), apps.sdkappid`, flag(archived))
 }
 
+// CountArchived counts the apps that were put away.
+func (s *Store) CountArchived(ctx context.Context) (int, error) {
+	var n int
+	err := s.row(ctx, `SELECT COUNT(*) FROM apps WHERE archived_at IS NOT NULL`).Scan(&n)
+	return n, unavailable(err)
+}
+
 // Attention counts what the header of every page shows.
 type Attention struct{ Unknown, Drifted int }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -356,13 +357,20 @@ func (f fixture) freeAudit() {
 func TestCheckAuditBesideWriters(t *testing.T) {
 	both(t, func(t *testing.T, db storetest.Database) {
 		f := empty(t, db)
-		errs := together(8, func(i int) error {
-			for range 15 {
-				if i%2 == 0 {
+		const writers = 4
+		var writing atomic.Int64
+		writing.Store(writers)
+		errs := together(2*writers, func(i int) error {
+			if i < writers {
+				defer writing.Add(-1)
+				for range 15 {
 					if err := f.SignInFailed(ctx(t), mei, "x"); err != nil {
 						return err
 					}
-				} else if n, broken, err := f.CheckAudit(ctx(t)); err != nil || broken {
+				}
+			}
+			for writing.Load() > 0 {
+				if n, broken, err := f.CheckAudit(ctx(t)); err != nil || broken {
 					return fmt.Errorf("CheckAudit = %d, %v, %w", n, broken, err)
 				}
 			}

@@ -183,7 +183,7 @@ func TestFiltersUseTheirIndex(t *testing.T) {
 	}
 	both(t, func(t *testing.T, db storetest.Database) {
 		f := past(t, db)
-		f.many(3000)
+		f.many(800)
 		f.exec(`ANALYZE`)
 		seen := f.watched()
 		for _, test := range tests {

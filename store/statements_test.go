@@ -210,7 +210,7 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 	both(t, func(t *testing.T, db storetest.Database) {
 		f := past(t, db)
 		withSession(f)
-		f.many(1000)
+		f.many(300)
 		seen := f.watched()
 		for name, use := range uses {
 			seen.clear()

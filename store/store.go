@@ -244,7 +244,7 @@ func (s *Store) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
 		return nil, err
 	}
 	if known, raced := s.statements.LoadOrStore(query, statement); raced {
-		return known.(*sql.Stmt), statement.Close() //nolint:errcheck // as above
+		return known.(*sql.Stmt), statement.Close() //nolint:errcheck,sqlclosecheck // as above
 	}
 	return statement, nil
 }

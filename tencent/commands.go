@@ -46,13 +46,21 @@ func Commands() []Command { return append([]Command(nil), commands...) }
 
 // FindCommand gives the command of exactly that word.
 func FindCommand(word string) (Command, bool) {
-	for _, c := range commands {
-		if c.Word == word {
-			return c, true
-		}
+	i, ok := byWord[word]
+	if !ok {
+		return Command{}, false
 	}
-	return Command{}, false
+	return commands[i], true
 }
+
+// byWord finds a command's place; lists of apps ask for every word of every app.
+var byWord = func() map[string]int {
+	index := make(map[string]int, len(commands))
+	for i, c := range commands {
+		index[c.Word] = i
+	}
+	return index
+}()
 
 // EventCount is the number of commands that are events, so without settings.
 func EventCount() int {

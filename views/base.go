@@ -4,6 +4,9 @@ package views
 
 import (
 	"strconv"
+	"strings"
+
+	"github.com/a-h/templ"
 
 	"callboard/i18n"
 )
@@ -109,4 +112,18 @@ func noticeRole(level string) string {
 		return "alert"
 	}
 	return "status"
+}
+
+// class is a class attribute for parts that stand in every row of a list; templ's own way of joining classes takes
+// longer than the rest of a row.
+func class(list ...string) templ.OrderedAttributes {
+	return templ.OrderedAttributes{{Key: "class", Value: strings.TrimSpace(strings.Join(list, " "))}}
+}
+
+// voidClass marks a cell without a value, which vanishes where rows are folded.
+func voidClass(value string, list ...string) templ.OrderedAttributes {
+	if value == "" {
+		list = append(list, "cb-void")
+	}
+	return class(list...)
 }

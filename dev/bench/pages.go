@@ -96,15 +96,17 @@ func (r *rig) measurePages(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	loaded := false
 	for _, t := range list {
 		if !r.wanted(t.name) {
 			continue
 		}
+		loaded = true
 		if err := r.measurePage(ctx, t, cookies); err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
 		}
 	}
-	if now, peak := r.console.memory(); r.wanted("memory: under load") {
+	if now, peak := r.console.memory(); loaded {
 		r.add(figure{Name: "memory: under load", Value: peak, Unit: "MB", Beside: fmt.Sprintf("%.0f MB right after", now)}.under(120))
 	}
 	return nil

@@ -50,8 +50,10 @@ func (r *rig) check(s *store.Store) {
 			r.t.Errorf("changes %d and %d carry out one plan", c.Number, other)
 		}
 		plans[c.Plan] = c.Number
+		plan, err := s.Plan(r.t.Context(), c.Plan)
+		must(r.t, err)
 		key := call{c.SDKAppID, *c.Attempt}
-		r.checkChange(c, writes[key])
+		r.checkChange(c, plan.BaseSeen, writes[key])
 		delete(writes, key)
 		if c.State() == store.Applied && applied[c.SDKAppID].Number < c.Number {
 			applied[c.SDKAppID] = c.Change
@@ -74,14 +76,14 @@ func (r *rig) check(s *store.Store) {
 	}
 }
 
-// checkChange compares one change with the calls that carried its number.
-func (r *rig) checkChange(c store.ExportEntry, writes []sandbox.Entry) {
+// checkChange compares one change, whose plan was opened on a reading of the time seen, with the calls that carried its number.
+func (r *rig) checkChange(c store.ExportEntry, seen int64, writes []sandbox.Entry) {
 	r.t.Helper()
 	if len(writes) > 1 {
 		r.t.Errorf("change %d wrote %d times", c.Number, len(writes))
 	}
 	did := slices.ContainsFunc(writes, func(e sandbox.Entry) bool { return e.Applied })
-	if complaint := r.judge(c.Change, len(writes) > 0, did); complaint != "" {
+	if complaint := r.judge(c.Change, seen, len(writes) > 0, did); complaint != "" {
 		r.t.Errorf("change %d (outcome %s, settled %s, cause %s) %s; the journal: %+v", c.Number, c.Outcome, c.Settled, c.Cause, complaint, writes)
 	}
 	for _, e := range writes {
@@ -95,7 +97,7 @@ func (r *rig) checkChange(c store.ExportEntry, writes []sandbox.Entry) {
 }
 
 // judge says what is wrong with an outcome, "" for nothing.
-func (r *rig) judge(c store.Change, arrived, did bool) string {
+func (r *rig) judge(c store.Change, seen int64, arrived, did bool) string {
 	switch {
 	case c.Open():
 		return "is open"
@@ -107,15 +109,16 @@ func (r *rig) judge(c store.Change, arrived, did bool) string {
 		return "is not sent, and arrived"
 	case (c.State() == store.Refused || c.State() == store.NotApplied) && did:
 		return "is not applied, and was"
-	case c.State() == store.Overtaken && !r.movedDuring(c):
+	case c.State() == store.Overtaken && !r.movedSince(c, seen):
 		return "is overtaken, and nobody moved the callback"
 	}
 	return ""
 }
 
-// movedDuring tells whether somebody else changed the callback of the change's app from its beginning to its settlement.
-func (r *rig) movedDuring(c store.Change) bool {
-	from, until := time.UnixMilli(c.StartedAt), time.UnixMilli(c.SettledAt+1)
+// movedSince tells whether somebody else changed the callback of the change's app between the reading that its plan was
+// opened on and its settlement.
+func (r *rig) movedSince(c store.Change, seen int64) bool {
+	from, until := time.UnixMilli(seen), time.UnixMilli(c.SettledAt+1)
 	return slices.ContainsFunc(r.moved[c.SDKAppID], func(at time.Time) bool { return !at.Before(from) && !at.After(until) })
 }
 
@@ -159,11 +162,11 @@ func TestJudge(t *testing.T) {
 		{store.Change{Outcome: store.Refused}, false, false, "is refused, and was never asked"},
 		{store.Change{Outcome: store.NotSent}, false, false, ""},
 		{store.Change{Outcome: store.NotSent}, true, false, "is not sent, and arrived"},
-		{store.Change{SDKAppID: 1, Outcome: store.Unknown, Settled: store.Overtaken, StartedAt: 1000, SettledAt: 3000}, true, true, ""},
-		{store.Change{SDKAppID: 1, Outcome: store.Unknown, Settled: store.Overtaken, StartedAt: 2500, SettledAt: 3000}, true, true, "is overtaken, and nobody moved the callback"},
-		{store.Change{SDKAppID: 2, Outcome: store.Unknown, Settled: store.Overtaken, StartedAt: 1000, SettledAt: 3000}, true, true, "is overtaken, and nobody moved the callback"},
+		{store.Change{SDKAppID: 1, Outcome: store.Unknown, Settled: store.Overtaken, SettledAt: 3000}, true, true, ""},
+		{store.Change{SDKAppID: 1, Outcome: store.Unknown, Settled: store.Overtaken, SettledAt: 1500}, true, true, "is overtaken, and nobody moved the callback"},
+		{store.Change{SDKAppID: 2, Outcome: store.Unknown, Settled: store.Overtaken, SettledAt: 3000}, true, true, "is overtaken, and nobody moved the callback"},
 	} {
-		if got := r.judge(c.change, c.arrived, c.did); got != c.want {
+		if got := r.judge(c.change, 1000, c.arrived, c.did); got != c.want {
 			t.Errorf("%+v: %q, want %q", c, got, c.want)
 		}
 	}

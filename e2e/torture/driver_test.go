@@ -302,10 +302,11 @@ func (r *rig) signIn(p *process) {
 
 // order is a plan that is ready to be applied.
 type order struct {
-	app  int64
-	url  string // it asks for
-	path string // of the apply
-	form url.Values
+	app    int64
+	url    string     // it asks for
+	review url.Values // what was posted to the review
+	path   string     // of the apply
+	form   url.Values // to be posted there
 }
 
 // plan opens the form of an app, asks for a URL of its own and one event more, and opens the plan.
@@ -323,6 +324,7 @@ func (r *rig) plan(p *process, app int64) (order, error) {
 	form.Set("url", o.url)
 	form["command"] = []string{created, ended}
 	form.Set("reason", "because")
+	o.review = form
 	posted, err := do(r.client, http.MethodPost, p.url+base+"/review", form)
 	if err != nil {
 		return o, err

@@ -3,6 +3,7 @@ package torture_test
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -30,23 +32,95 @@ type cut struct {
 	n     int
 }
 
-// proxy stands between console and sandbox. It takes each request whole before it passes any of it on.
-type proxy struct {
+// relay listens on loopback and hands its connections on; it can be down, as a server can.
+type relay struct {
 	t       *testing.T
 	address string // its own, the same for its whole life
-	target  string
+	serve   func(net.Conn)
 
 	mu       sync.Mutex
-	listener net.Listener // nil while the proxy is down
+	listener net.Listener // nil while it is down
 	conns    map[net.Conn]bool
-	cuts     map[int64]cut // for the next writing call of an app
-	reads    map[int64]int // calls by app since the last count
 	running  sync.WaitGroup
+}
+
+func newRelay(t *testing.T) *relay {
+	return &relay{t: t, address: "127.0.0.1:0", conns: map[net.Conn]bool{}}
+}
+
+// up listens, at the same address as before.
+func (r *relay) up() {
+	r.t.Helper()
+	l, err := net.Listen("tcp", r.address)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.mu.Lock()
+	r.listener, r.address = l, l.Addr().String()
+	r.mu.Unlock()
+	r.running.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			r.hold(conn)
+			r.running.Go(func() {
+				defer r.release(conn)
+				r.serve(conn)
+			})
+		}
+	})
+}
+
+// down refuses connections and ends those that are open.
+func (r *relay) down() {
+	r.mu.Lock()
+	if r.listener != nil {
+		_ = r.listener.Close()
+		r.listener = nil
+	}
+	for conn := range r.conns {
+		_ = conn.Close()
+	}
+	r.mu.Unlock()
+	r.running.Wait()
+}
+
+func (r *relay) hold(conn net.Conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.listener == nil {
+		_ = conn.Close() // it came in while the relay went down
+	}
+	r.conns[conn] = true
+}
+
+func (r *relay) release(conn net.Conn) {
+	_ = conn.Close()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.conns, conn)
+}
+
+// proxy stands between console and sandbox. It takes each request whole before it passes any of it on.
+type proxy struct {
+	*relay
+
+	mu     sync.Mutex
+	target string
+	cuts   map[int64]cut // for the next writing call of an app
+	reads  int           // reading calls so far
 }
 
 func newProxy(t *testing.T, target string) *proxy {
 	t.Helper()
-	p := &proxy{t: t, address: "127.0.0.1:0", target: strings.TrimPrefix(target, "http://"), conns: map[net.Conn]bool{}, cuts: map[int64]cut{}, reads: map[int64]int{}}
+	p := &proxy{relay: newRelay(t), cuts: map[int64]cut{}}
+	p.answeredBy(target)
+	p.serve = func(conn net.Conn) {
+		for p.pass(conn) == nil {
+		}
+	}
 	p.up()
 	t.Cleanup(p.down)
 	return p
@@ -54,40 +128,18 @@ func newProxy(t *testing.T, target string) *proxy {
 
 func (p *proxy) url() string { return "http://" + p.address }
 
-// up listens, at the same address as before.
-func (p *proxy) up() {
-	p.t.Helper()
-	l, err := net.Listen("tcp", p.address)
-	if err != nil {
-		p.t.Fatal(err)
-	}
+// answeredBy passes what comes from now on to another server.
+func (p *proxy) answeredBy(target string) {
 	p.mu.Lock()
-	p.listener, p.address = l, l.Addr().String()
-	p.mu.Unlock()
-	p.running.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			p.hold(conn)
-			p.running.Go(func() { p.serve(conn) })
-		}
-	})
+	defer p.mu.Unlock()
+	p.target = strings.TrimPrefix(target, "http://")
 }
 
-// down refuses connections and ends those that are open.
-func (p *proxy) down() {
+// asked is how many reading calls have come.
+func (p *proxy) asked() int {
 	p.mu.Lock()
-	if p.listener != nil {
-		_ = p.listener.Close()
-		p.listener = nil
-	}
-	for conn := range p.conns {
-		_ = conn.Close()
-	}
-	p.mu.Unlock()
-	p.running.Wait()
+	defer p.mu.Unlock()
+	return p.reads
 }
 
 // cutNext ends the connection of the app's next writing call.
@@ -104,28 +156,6 @@ func (p *proxy) clearCuts() {
 	clear(p.cuts)
 }
 
-func (p *proxy) hold(conn net.Conn) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.listener == nil {
-		_ = conn.Close() // it came in while the proxy went down
-	}
-	p.conns[conn] = true
-}
-
-func (p *proxy) release(conn net.Conn) {
-	_ = conn.Close()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.conns, conn)
-}
-
-func (p *proxy) serve(conn net.Conn) {
-	defer p.release(conn)
-	for p.pass(conn) == nil {
-	}
-}
-
 var errCut = errors.New("cut as asked")
 
 // pass carries one request and its answer.
@@ -138,8 +168,8 @@ func (p *proxy) pass(conn net.Conn) error {
 	if _, err := io.Copy(io.Discard, request.Body); err != nil {
 		return err
 	}
-	c := p.take(request)
-	above, err := net.Dial("tcp", p.target)
+	c, target := p.take(request)
+	above, err := net.Dial("tcp", target)
 	if err != nil {
 		return err
 	}
@@ -171,16 +201,76 @@ func (p *proxy) pass(conn net.Conn) error {
 	return err
 }
 
-// take gives the cut of a writing call, and counts reads.
-func (p *proxy) take(r *http.Request) cut {
+// take gives the cut of a writing call and where calls go, and counts reads.
+func (p *proxy) take(r *http.Request) (c cut, target string) {
 	app, _ := strconv.ParseInt(r.URL.Query().Get("sdkappid"), 10, 64)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if strings.HasSuffix(r.URL.Path, "/get_callback") {
-		p.reads[app]++
-		return cut{}
+		p.reads++
+		return cut{}, p.target
 	}
-	c := p.cuts[app]
+	c = p.cuts[app]
 	delete(p.cuts, app)
-	return c
+	return c, p.target
+}
+
+// server stands between the store and a PostgreSQL server, and can lose one statement.
+type server struct {
+	*relay
+	target string
+	left   atomic.Int64 // statements until one is lost; below 1: none
+	done   atomic.Bool  // whether that statement is carried out before its answer is lost
+}
+
+func newServer(t *testing.T, target string) *server {
+	t.Helper()
+	s := &server{relay: newRelay(t), target: target}
+	s.serve = s.pass
+	s.up()
+	t.Cleanup(s.down)
+	return s
+}
+
+// pass carries one connection, message by message from the client.
+func (s *server) pass(conn net.Conn) {
+	above, err := net.Dial("tcp", s.target)
+	if err != nil {
+		return
+	}
+	s.hold(above)
+	defer s.release(above)
+	lost := new(atomic.Bool)
+	s.running.Go(func() {
+		defer s.release(conn)
+		answers := make([]byte, 64<<10)
+		for {
+			n, err := above.Read(answers)
+			if err != nil || lost.Load() {
+				return
+			}
+			if _, err := conn.Write(answers[:n]); err != nil {
+				return
+			}
+		}
+	})
+	for kind := 0; ; kind = 1 { // the first message has no type
+		head := make([]byte, kind+4)
+		if _, err := io.ReadFull(conn, head); err != nil {
+			return
+		}
+		body := make([]byte, binary.BigEndian.Uint32(head[kind:])-4)
+		if _, err := io.ReadFull(conn, body); err != nil {
+			return
+		}
+		if statement := kind == 1 && (head[0] == 'E' || head[0] == 'Q'); statement && s.left.Add(-1) == 0 {
+			if !s.done.Load() {
+				return
+			}
+			lost.Store(true)
+		}
+		if _, err := above.Write(append(head, body...)); err != nil {
+			return
+		}
+	}
 }

@@ -16,7 +16,7 @@ const postsAtOnce = 200
 // two tabs. Each plan has one change and one call, and everybody lands on the same page.
 func TestOnePlanOneCall(t *testing.T) {
 	onBoth(t, 3, func(r *rig) {
-		p := r.start("")
+		p := r.start("", "--lease=20s") // as usual: so many posts need their time
 		r.signIn(p)
 		r.parallel(p, r.mustPlan(p, r.apps[0]))
 
