@@ -7,8 +7,10 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
@@ -35,6 +37,15 @@ var ErrBusy = errors.New("too many sign-ins at once")
 
 var hashing = semaphore.NewWeighted(hashesAtOnce)
 
+// giveBack returns the memory of hashes to the machine once nobody has signed in for a while; otherwise the console
+// would keep 19 MiB and more for hours.
+var giveBack = time.AfterFunc(time.Hour, debug.FreeOSMemory)
+
+func release() {
+	hashing.Release(1)
+	giveBack.Reset(3 * time.Second)
+}
+
 // HashPassword makes the Argon2id hash that is stored. ErrPassword or ErrBusy.
 func HashPassword(ctx context.Context, password string) (string, error) {
 	if n := utf8.RuneCountInString(password); n < MinPassword || n > MaxPassword {
@@ -43,7 +54,7 @@ func HashPassword(ctx context.Context, password string) (string, error) {
 	if hashing.Acquire(ctx, 1) != nil {
 		return "", ErrBusy
 	}
-	defer hashing.Release(1)
+	defer release()
 	hash, err := argon2id.CreateHash(password, params)
 	if err != nil {
 		return "", fmt.Errorf("hashing a password: %w", err)
@@ -65,7 +76,7 @@ func CheckPassword(ctx context.Context, password, hash string) (bool, error) {
 	if hashing.Acquire(ctx, 1) != nil {
 		return false, ErrBusy
 	}
-	defer hashing.Release(1)
+	defer release()
 	ok, err := argon2id.ComparePasswordAndHash(password, hash)
 	if err != nil {
 		return false, fmt.Errorf("checking a password: %w", err)

@@ -679,11 +679,9 @@ func TestOutcomeIsWrittenAgain(t *testing.T) {
 			r.awaitGate("store")
 			rename("change_steps", "away")
 			r.sandbox.Release("store")
-			for message := range seen {
-				if message == "an outcome could not be written yet; trying again" {
-					break
-				}
-			}
+			r.until("a refused commit", func() bool {
+				return len(seen) > 0 && <-seen == "an outcome could not be written yet; trying again"
+			})
 			if ends {
 				ctx, cancel := context.WithCancel(r.ctx())
 				cancel()

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"callboard/e2e/browser"
 )
@@ -59,6 +60,13 @@ func pages(d *demo, unknown, moved string) []shown {
 		{"history", "/history", 200, nil, "Export as JSON lines"},
 		{"history of one app", "/history?q=" + market, 200, nil, "Understood as"},
 		{"history, nothing matches", "/history?q=Id-00000000000000000000000000000000", 200, nil, "No entry with this RequestId"},
+		{"compare", "/apps/" + market + "/compare?from=record&to=cloud", 200, nil, "Our record"},
+		{"compare, an unknown side", "/apps/" + market + "/compare?from=999999", 404, nil, "nothing here"},
+		{"time machine", "/apps/" + market + "/at", 200, nil, "Date and time"},
+		{"time machine, known", "/apps/" + market + "/at?time=" + time.Now().UTC().Add(-5*24*time.Hour).Format("2006-01-02T15:04"), 200, nil, "nown at"},
+		{"time machine, not known", "/apps/" + market + "/at?time=2020-01-01T00:00", 200, nil, "Not known"},
+		{"time machine, nonsense", "/apps/" + market + "/at?time=tomorrow", 422, nil, "Enter a date"},
+		{"restore", form(market) + "?restore=6", 200, nil, "Filled from #6"},
 		{"events", "/events", 200, nil, "Room created"},
 		{"error code", "/errors/70009", 200, nil, "What to do:"},
 		{"unknown error code", "/errors/4711", 200, nil, "4711"},

@@ -28,7 +28,6 @@ type callbackForm struct {
 	reason   string
 	filter   string
 	only     bool
-	restored bool // filled from an entry of the history
 }
 
 func readCallback(c echo.Context) callbackForm {
@@ -212,7 +211,7 @@ func (s *server) renderForm(c echo.Context, status int, f callbackForm, view cha
 	report := changes.CheckURL(f.url, cloud)
 	wanted := store.NewConfiguration(report.URL, f.commands)
 	diff := changes.Compare(cloud, wanted)
-	v.Dirty = f.do != "" || problems != nil || f.restored
+	v.Dirty = len(problems) > 0 || f.changed(view.Reading)
 	for _, n := range notices {
 		if n != nil {
 			v.Notices = append(v.Notices, *n)
@@ -229,6 +228,14 @@ func (s *server) renderForm(c echo.Context, status int, f callbackForm, view cha
 		return err
 	}
 	return s.render(c, status, views.Callback(v))
+}
+
+// changed tells whether the form holds something that the reading does not, a reason included.
+func (f *callbackForm) changed(r *store.Reading) bool {
+	if r == nil || r.Configuration.IsNone() {
+		return f.url+f.reason != "" || len(f.commands) > 0
+	}
+	return f.reason != "" || f.url != r.Configuration.URL() || !changes.Compare(r.Configuration, store.NewConfiguration(f.url, f.commands)).Nothing()
 }
 
 // truth says which truth is on screen: the cloud now, the last reading, or a draft.

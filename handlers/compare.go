@@ -200,7 +200,7 @@ func (s *server) restore(c echo.Context, a store.App, f *callbackForm, view chan
 		return nil, errors.Join(err, store.ErrNotFound)
 	}
 	p := s.printer(c)
-	f.url, f.reason, f.restored = old.URL(), p.T("restore.reason", "Number", number), true
+	f.url, f.reason = old.URL(), p.T("restore.reason", "Number", number)
 	var extra []string
 	if view.Reading != nil {
 		extra = changes.Compare(*old, view.Reading.Configuration).Added

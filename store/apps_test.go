@@ -105,6 +105,11 @@ func (f fixture) listed(archived bool) int64 {
 	f.t.Helper()
 	list, err := f.Apps(ctx(f.t), archived)
 	f.must(err)
+	if archived {
+		n, err := f.CountArchived(ctx(f.t))
+		f.must(err)
+		same(f.t, "archived apps, counted", len(list), int(n))
+	}
 	return int64(len(list))
 }
 

@@ -93,6 +93,14 @@ func TestHistory(t *testing.T) {
 				same(t, test.name+": the row", f.change(c.Number), c)
 			}
 			same(t, test.name, test.want, got)
+			entries, err := f.Entries(ctx(t), test.f)
+			f.must(err)
+			var short []store.Entry
+			for _, c := range list {
+				short = append(short, store.Entry{Number: c.Number, Kind: c.Kind, App: c.App, Environment: c.Environment, Who: c.Actor.Name, Summary: c.Summary, Outcome: c.Outcome,
+					Settled: c.Settled, StartedAt: c.StartedAt, DurationMS: c.DurationMS, ErrorCode: c.ErrorCode, RequestID: c.RequestID})
+			}
+			same(t, test.name+": in short", short, entries)
 		}
 	})
 }

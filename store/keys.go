@@ -96,14 +96,20 @@ func LoadKeys(path string, create bool) (*Keys, error) {
 	return keys, writeSynced(path, text)
 }
 
-// writeSynced makes sure that the key set is on the disk before anything is encrypted with it.
+// writeSynced puts the key set on the disk, whole or not at all, before anything is encrypted with it. It never replaces
+// a file that is there.
 func writeSynced(path string, text []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	temporary := path + ".new"
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("writing the key set: %w", err)
 	}
 	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Link(temporary, path)
+	}
+	if err = errors.Join(err, os.Remove(temporary)); err != nil {
 		return fmt.Errorf("writing the key set: %w", err)
 	}
 	dir, err := os.Open(filepath.Dir(path))

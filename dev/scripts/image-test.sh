@@ -182,7 +182,7 @@ post() {
 signs_in() {
 	local jar=jar-$1-$RANDOM
 	post "$jar" /sign-in "username=$1" "password=$2" >/dev/null
-	[ "$(status_of "$jar" /overview)" = 200 ]
+	[ "$(status_of "$jar" /apps)" = 200 ]
 }
 
 try() {
@@ -192,7 +192,7 @@ try() {
 	start "$work/first.log"
 	code=$(sed -n 's/.*Setup code: *\([0-9A-Za-z-]*\).*/\1/p' "$work/first.log" | head -n 1)
 	[ -n "$code" ] || fail 'the first start prints no setup code'
-	[ "$(status_of jar /overview)" != 200 ] || fail 'the console is open to everybody'
+	[ "$(status_of jar /apps)" != 200 ] || fail 'the console is open to everybody'
 	got=$(post jar-setup /setup "code=$code" username=owner "password=$password")
 	[ "$got" = 303 ] || fail "/setup answered $got to a right code"
 	signs_in owner "$password" || fail 'the person made in /setup cannot sign in'
