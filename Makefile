@@ -32,6 +32,11 @@ test: ## Run every test with the race detector, on SQLite, PostgreSQL and in Chr
 	@dev/scripts/need.sh gcc postgresql chromium
 	@dev/scripts/postgres-test.sh
 
+.PHONY: torture
+torture: ## Kill the program a thousand times on each database while it works; takes an hour or two.
+	@dev/scripts/need.sh postgresql
+	@dev/scripts/postgres-test.sh go test -count=1 -timeout 4h -run '^TestKills$$' -v ./e2e/torture -kills 1000
+
 .PHONY: bench
 bench: ## Measure speed and memory with up to a million rows.
 	@dev/scripts/need.sh wrk postgresql

@@ -212,6 +212,7 @@ func (s *server) renderForm(c echo.Context, status int, f callbackForm, view cha
 	wanted := store.NewConfiguration(report.URL, f.commands)
 	diff := changes.Compare(cloud, wanted)
 	v.Dirty = len(problems) > 0 || f.changed(view.Reading)
+	v.Typed = v.Dirty && (f.do != "" || len(problems) > 0)
 	for _, n := range notices {
 		if n != nil {
 			v.Notices = append(v.Notices, *n)

@@ -25,6 +25,7 @@ type changeRow struct {
 	args     []any    // of the headline; a time in it is cut off
 	id       string   // id of the sentence instead of a RequestId, "" when there is one
 	code     string   // the explained code
+	answer   string   // part of the answer as it is shown
 	buttons  []string // that an admin has, with the one that closes
 }
 
@@ -56,7 +57,7 @@ func changeRows() []changeRow {
 		{name: "cut", fault: update(sandbox.Fault{CutAt: 9}), headline: "unknown_cut", id: "change.no_id_answer", buttons: []string{"check", "close"}},
 		{name: "dropped", fault: update(sandbox.Fault{Drop: "before"}), headline: "unknown_cut", id: "change.no_id", buttons: []string{"check", "close"}},
 		{name: "bad gateway", fault: update(sandbox.Fault{Status: http.StatusBadGateway}), headline: "unknown_status", id: "change.no_id_answer", buttons: []string{"check", "close"}},
-		{name: "no answer of the API", fault: update(sandbox.Fault{Body: "<b>hello</b>"}), headline: "unknown_other", id: "change.no_id_answer", buttons: []string{"check", "close"}},
+		{name: "no answer of the API", fault: update(sandbox.Fault{Body: "<b>hello</b>\xff\x00\x07\u202e"}), headline: "unknown_other", id: "change.no_id_answer", answer: `<b>hello</b>\xff\u0000\u0007\u202e`, buttons: []string{"check", "close"}},
 		{name: "applied without a RequestId", fault: update(sandbox.Fault{NoRequestID: true}), headline: "applied", id: "change.no_id_answer"},
 		{name: "moved", headline: "not_sent_moved", id: "change.no_id_not_sent", buttons: []string{"merged"}, before: func(w *world) {
 			w.box.SetCallback(appID, &sandbox.Callback{Url: oldURL, CallbackCommandList: []string{created}})
@@ -141,6 +142,9 @@ func checkChange(t *testing.T, w *world, row changeRow, who string, p page) {
 	}
 	if pre := p.text("pre"); strings.ContainsAny(pre, "\x00\x07\u202e") || !strings.Contains(pre, "usersig=[removed]") && row.headline != "not_sent_moved" && row.headline != "not_sent_stale" {
 		t.Errorf("%s: request and answer are %q", who, pre)
+	}
+	if !strings.Contains(p.text("pre"), row.answer) {
+		t.Errorf("%s: the answer %q lacks %q", who, p.text("pre"), row.answer)
 	}
 	if p.count("main script") != 0 {
 		t.Error("markup of an answer became part of the page")

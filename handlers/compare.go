@@ -122,6 +122,7 @@ func (s *server) showAt(c echo.Context) error {
 	t, err := time.ParseInLocation(atLayout, v.Time, k.zone)
 	if err != nil || t.Year() < 2000 || t.Year() > 9999 {
 		v.Error = []string{v.P.T("at.time_fault")}
+		v.Time = k.now.Format(atLayout) // the browser's field takes nothing else
 		return s.render(c, http.StatusUnprocessableEntity, views.AtTime(v))
 	}
 	known, err := s.Store.ConfigurationAt(c.Request().Context(), a.SDKAppID, t.UnixMilli())

@@ -271,8 +271,8 @@ func (s *server) renewFormToken(c echo.Context) {
 	}
 	token := rand.Text()
 	c.Set(csrfKey, token)
-	c.SetCookie(&http.Cookie{Name: s.csrfCookie(), Value: token, Path: "/", MaxAge: int((30 * 24 * time.Hour).Seconds()),
-		HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteLaxMode}) //nolint:gosec // Secure follows the public address; plain http is for loopback
+	c.SetCookie(&http.Cookie{Name: s.csrfCookie(), Value: token, Path: "/", MaxAge: int((30 * 24 * time.Hour).Seconds()), //nolint:gosec // Secure follows the public address; plain http is for loopback
+		HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteLaxMode})
 }
 
 // clientAddress is the peer, or what a trusted proxy says. No other forwarding header is believed.

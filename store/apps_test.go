@@ -108,7 +108,7 @@ func (f fixture) listed(archived bool) int64 {
 	if archived {
 		n, err := f.CountArchived(ctx(f.t))
 		f.must(err)
-		same(f.t, "archived apps, counted", len(list), int(n))
+		same(f.t, "archived apps, counted", len(list), n)
 	}
 	return int64(len(list))
 }

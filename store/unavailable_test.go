@@ -93,3 +93,17 @@ func TestClosedStoreIsUnavailable(t *testing.T) {
 		}
 	})
 }
+
+func TestAFailedStatementIsNotAMissingApp(t *testing.T) {
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := newFixture(t, db)
+		f.exec(`ALTER TABLE apps RENAME TO away`)
+		for name, err := range map[string]error{
+			"ArchiveApp": f.ArchiveApp(ctx(t), mei, aurora, true), "SetWatched": f.SetWatched(ctx(t), mei, aurora, true), "UpdateApp": f.UpdateApp(ctx(t), mei, 1, settings(aurora, "x")),
+		} {
+			if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrNotFound) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}

@@ -150,12 +150,11 @@ func (r *rig) withStore(f func(s *store.Store)) {
 
 // process is a running console.
 type process struct {
-	t     *testing.T
-	cmd   *exec.Cmd
-	url   string
-	log   bytes.Buffer  // complete once gone is closed
-	gone  chan struct{} // closed when the process has ended
-	ended func()
+	t    *testing.T
+	cmd  *exec.Cmd
+	url  string
+	log  bytes.Buffer  // complete once gone is closed
+	gone chan struct{} // closed when the process has ended
 }
 
 // start runs the program, armed with a fault point ("" for none), until it says that it is ready.

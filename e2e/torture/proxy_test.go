@@ -190,6 +190,7 @@ func (p *proxy) pass(conn net.Conn) error {
 	if err != nil {
 		return err
 	}
+	defer answer.Body.Close()
 	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
 		return err
 	}
@@ -259,8 +260,9 @@ func (s *server) pass(conn net.Conn) {
 		if _, err := io.ReadFull(conn, head); err != nil {
 			return
 		}
-		body := make([]byte, binary.BigEndian.Uint32(head[kind:])-4)
-		if _, err := io.ReadFull(conn, body); err != nil {
+		message := make([]byte, kind+int(binary.BigEndian.Uint32(head[kind:])))
+		copy(message, head)
+		if _, err := io.ReadFull(conn, message[len(head):]); err != nil {
 			return
 		}
 		if statement := kind == 1 && (head[0] == 'E' || head[0] == 'Q'); statement && s.left.Add(-1) == 0 {
@@ -269,7 +271,7 @@ func (s *server) pass(conn net.Conn) {
 			}
 			lost.Store(true)
 		}
-		if _, err := above.Write(append(head, body...)); err != nil {
+		if _, err := above.Write(message); err != nil {
 			return
 		}
 	}
