@@ -31,7 +31,7 @@ func TestKills(t *testing.T) {
 		drawn = rand.Uint64()
 	}
 	t.Logf("replay with -kills %d -seed %d", *kills, drawn)
-	onBoth(t, appsAtOnce*killsInRow, func(r *rig) {
+	onBoth(t, appsAtOnce*(killsInRow+1), func(r *rig) {
 		k := &killer{rig: r, random: rand.New(rand.NewPCG(drawn, 0)), died: map[string]int{}}
 		p := r.start("")
 		r.signIn(p)
@@ -170,10 +170,17 @@ func (k *killer) excuse(p *process, err error) {
 	}
 }
 
-// recover starts the program unarmed, waits until everything is settled, and compares.
+// recover starts the program unarmed, has apps changed that meet mishaps alone, waits until everything is settled, and compares.
 func (k *killer) recover() {
 	k.t.Helper()
 	p := k.start("")
+	apps := k.apps[appsAtOnce*killsInRow:]
+	k.box.Script(sandbox.Fault{SDKAppID: apps[0], Command: "update_callback", Delay: landing})
+	for _, app := range apps[1:] {
+		k.mishap(app)
+	}
+	_, done := k.work(p, apps, k.random.IntN(2*appsAtOnce)-appsAtOnce)
+	<-done
 	k.withStore(func(s *store.Store) {
 		k.settle(p, s)
 		k.check(s)
