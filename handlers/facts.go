@@ -1,0 +1,219 @@
+package handlers
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"callboard/changes"
+	"callboard/i18n"
+	"callboard/store"
+	"callboard/views"
+)
+
+// codeExpired says that a signature has expired, which a wrong clock causes.
+const codeExpired = 70001
+
+// explain says what a code of Tencent means and what to do.
+func explain(v *views.ChangePage, e entry) {
+	if e.ErrorCode == nil || *e.ErrorCode == 0 {
+		return
+	}
+	p, code := v.P, *e.ErrorCode
+	x := &views.Explained{Title: p.T("change.about_code", "Code", code), Cause: p.T(errorText(code, "cause")), Do: p.T(errorText(code, "do")),
+		Link: &views.Link{Href: "/errors/" + itoa64(code), Text: p.T("change.code_page", "Code", code)}}
+	if e.ErrorInfo != "" {
+		x.Facts = append(x.Facts, views.Fact{Name: p.T("fact.wrote"), Text: e.ErrorInfo, Mono: true})
+	}
+	x.Facts = append(x.Facts, codeFacts(p, code)...)
+	if code == codeExpired && e.ClockAheadMS != nil {
+		x.Facts = append(x.Facts, views.Fact{Name: p.T("fact.clock"), Text: clockDifference(p, *e.ClockAheadMS)})
+	}
+	v.Explained = x
+}
+
+func clockDifference(p *i18n.Printer, ahead int64) string {
+	id := "clock.ahead"
+	if ahead < 0 {
+		id, ahead = "clock.behind", -ahead
+	}
+	d := time.Duration(ahead) * time.Millisecond
+	if d < 2*time.Second {
+		return p.T("clock.right")
+	}
+	return p.T(id, "Time", d.Round(time.Second).String())
+}
+
+func (s *server) changeFacts(p *i18n.Printer, k clock, e entry) []views.Fact {
+	st := stateOf(p, e.Kind, e.Outcome, e.Settled)
+	list := []views.Fact{{Name: p.T("fact.entry"), Text: "#" + itoa64(e.Number)}, {Name: p.T("fact.outcome"), State: &st}}
+	add := func(when bool, f views.Fact) {
+		if when {
+			list = append(list, f)
+		}
+	}
+	if e.Settled != "" {
+		first := p.T("state." + e.Outcome)
+		add(true, views.Fact{Name: p.T("fact.at_first"), Text: first})
+	}
+	if e.ErrorCode != nil {
+		add(true, views.Fact{Name: p.T("fact.code"), Text: itoa64(*e.ErrorCode)})
+	} else {
+		add(e.Kind == store.KindChange, views.Fact{Name: p.T("fact.code"), Text: p.T("word.none")})
+	}
+	add(e.ActionStatus != "", views.Fact{Name: "ActionStatus", Text: e.ActionStatus, Mono: true})
+	add(e.ErrorCode != nil && e.Kind == store.KindChange, views.Fact{Name: "ErrorInfo", Text: orElse(e.ErrorInfo, p.T("word.empty")), Mono: e.ErrorInfo != ""})
+	add(e.Call != "", views.Fact{Name: p.T("fact.call"), Text: e.Call, Mono: true})
+	add(true, views.Fact{Name: p.T("app.app"), Text: e.App + p.T("join.comma") + itoa64(e.SDKAppID)})
+	add(true, views.Fact{Name: p.T("app.region"), Text: s.regionName(p, e.Region)})
+	add(e.Host != "", views.Fact{Name: p.T("fact.host"), Text: e.Host, Mono: true})
+	by := p.T("word.console")
+	if e.Actor.Name != "" {
+		by = p.T("fact.person_from", "Name", e.Actor.Name, "Role", p.T("role."+e.Actor.Role), "Address", e.Actor.Address)
+	}
+	add(true, views.Fact{Name: p.T("fact.by"), Text: by})
+	add(e.Reason != "", views.Fact{Name: p.T("fact.reason"), Text: e.Reason})
+	add(true, views.Fact{Name: p.T("fact.started"), Text: k.stamp(e.StartedAt)})
+	add(k.zoneName() != "UTC", views.Fact{Name: "UTC", Text: utc(e.StartedAt)})
+	if e.EndedAt != 0 {
+		add(true, views.Fact{Name: p.T("fact.ended"), Text: k.stamp(e.EndedAt)})
+	}
+	if e.SettledAt != 0 {
+		add(true, views.Fact{Name: p.T("fact.settled"), Text: k.stamp(e.SettledAt)})
+	}
+	if e.DurationMS != nil {
+		add(true, views.Fact{Name: p.T("fact.duration"), Text: p.T("change.ms", "Count", p.Number(int(*e.DurationMS)))})
+	}
+	if e.HTTPStatus != nil {
+		add(true, views.Fact{Name: p.T("fact.http"), Text: itoa64(*e.HTTPStatus)})
+	}
+	if e.Attempt != nil {
+		add(true, views.Fact{Name: p.T("fact.attempt"), Text: itoa64(*e.Attempt), Mono: true})
+	}
+	add(e.Plan != "", views.Fact{Name: p.T("fact.plan"), Text: p.T("fact.plan_link"), Href: views.AppPath(e.SDKAppID, "/callback/review/"+e.Plan)})
+	add(e.Origin != 0, views.Fact{Name: p.T("fact.origin"), Text: "#" + itoa64(e.Origin), Href: views.ChangePath(e.Origin)})
+	add(true, views.Fact{Name: p.T("fact.version"), Text: "Callboard " + s.Version})
+	return list
+}
+
+// timeline prints the steps, and what is still to come.
+func timeline(v *views.ChangePage, k clock, e entry) {
+	p := v.P
+	// The head names the day of the entry; only times of another day carry theirs.
+	v.TimelineZone = k.zoneName()
+	if day := k.at(e.StartedAt); !sameDay(day, k.now) {
+		v.TimelineZone = p.Date(day) + " · " + v.TimelineZone
+	}
+	k.now = k.at(e.StartedAt)
+	for _, st := range e.steps {
+		class := "ok"
+		switch st.Name {
+		case store.StepMoved, store.StepStale, store.StepNotSent:
+			class = "care"
+		case store.StepUnread:
+			class = "bad"
+		case store.StepNoAnswer, store.StepLeftOver, store.StepLate:
+			class = "unsure"
+		case store.StepAnswered:
+			if st.Code != nil && *st.Code != 0 {
+				class = "bad"
+			}
+		}
+		v.Timeline = append(v.Timeline, views.TimelineItem{Class: class, Time: k.time(st.At), Text: stepText(p, st, e)})
+	}
+	due := func(at int64, id string) {
+		item := views.TimelineItem{Due: true, Time: views.Time{Text: p.T("word.not_yet")}, Text: p.T(id)}
+		if at != 0 {
+			item.Time = k.time(at)
+		}
+		v.Timeline = append(v.Timeline, item)
+	}
+	if e.ReadBackAt != 0 && e.Settled == "" {
+		id, class := "step.read_back_same", "ok"
+		if e.ReadBack != e.Wanted {
+			id, class = "step.read_back_other", "care"
+		}
+		v.Timeline = append(v.Timeline, views.TimelineItem{Class: class, Time: k.time(e.ReadBackAt), Text: p.T(id)})
+	}
+	switch {
+	case e.Open():
+		due(0, "step.due_settled")
+	case e.State() == store.Applied && v.Effect != nil:
+		if e.ReadBackAt == 0 && e.NextCheckAt != 0 {
+			due(0, "step.due_read_back")
+		}
+		at := e.EndedAt + changes.InEffect.Milliseconds()
+		if v.Effect.Left != "" {
+			due(at, "step.due_effect")
+		} else {
+			v.Timeline = append(v.Timeline, views.TimelineItem{Class: "ok", Time: k.time(at), Text: p.T("step.effect")})
+		}
+	}
+}
+
+func stepText(p *i18n.Printer, st store.Step, e entry) string {
+	args := []any{"Why", ""}
+	if st.Code != nil && *st.Code != 0 {
+		args[1] = p.T("read.code", "Code", *st.Code, "Meaning", meaning(p, *st.Code))
+		if st.Name == store.StepAnswered {
+			return p.T("step.refused", args...)
+		}
+	} else if st.Detail != "" && p.Has("fault."+st.Detail) {
+		args[1] = p.T("fault." + st.Detail)
+	}
+	if st.Name == store.StepAnswered && e.DurationMS != nil {
+		return p.T("step.answered_in", "Count", p.Number(int(*e.DurationMS)))
+	}
+	if st.Name == store.StepSettled {
+		return p.T("step.settled", "How", p.T("settled."+st.Detail))
+	}
+	if args[1] == "" {
+		return p.T("step." + st.Name)
+	}
+	return p.T("step."+st.Name+"_why", args...)
+}
+
+// exchange shows the request and the answer as they were stored, secrets removed.
+func exchange(v *views.ChangePage, e entry) {
+	if e.call == nil {
+		return
+	}
+	p := v.P
+	v.Call, v.Request, v.Answer = true, visible(e.call.Request), visible(e.call.Answer)
+	var note []string
+	if e.HTTPStatus != nil {
+		note = append(note, "HTTP "+itoa64(*e.HTTPStatus))
+	}
+	if e.DurationMS != nil {
+		note = append(note, p.T("change.ms", "Count", p.Number(int(*e.DurationMS))))
+	}
+	v.AnswerNote = strings.Join(note, " · ")
+	if len(e.call.Answer) == 0 {
+		v.Answer = p.T("change.no_answer")
+	}
+	v.Removed = p.T("change.removed")
+	if e.call.AnswerCut {
+		v.Removed += " " + p.T("change.cut", "Kept", p.Number(len(e.call.Answer)), "All", p.Number(int(e.call.AnswerSize)))
+	}
+}
+
+// visible makes bytes readable: what is no printable text is written as an escape.
+func visible(text []byte) string {
+	var b strings.Builder
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, "\\x%02x", text[0])
+		case r == '\n' || r == '\t' || (unicode.IsPrint(r) && !unicode.Is(unicode.Bidi_Control, r)):
+			b.WriteRune(r)
+		case r == '\r':
+		default:
+			fmt.Fprintf(&b, "\\u%04x", r)
+		}
+		text = text[size:]
+	}
+	return b.String()
+}

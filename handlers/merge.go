@@ -1,0 +1,83 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"callboard/auth"
+	"callboard/changes"
+	"callboard/i18n"
+	"callboard/store"
+	"callboard/views"
+)
+
+func (s *server) planMerged(c echo.Context, e entry) error {
+	form := c.Request().PostForm
+	plan, err := s.Changes.PlanMerged(c.Request().Context(), actor(c), e.Number, form.Get("url"), form["command"])
+	var problems changes.Problems
+	if errors.As(err, &problems) {
+		return s.renderChange(c, http.StatusUnprocessableEntity, e, &rejected{problems: problems, url: form.Get("url"), commands: form["command"], merging: true})
+	}
+	if err != nil {
+		return err
+	}
+	return seeOther(c, views.AppPath(e.SDKAppID, "/callback/review/"+plan.ID))
+}
+
+// threeWay is for a change that was not sent because the cloud had moved.
+func (s *server) threeWay(c echo.Context, v *views.ChangePage, k clock, e entry, r *rejected) error {
+	if e.Outcome != store.NotSent || e.Cause != store.CauseMoved {
+		return nil
+	}
+	p := v.P
+	m, err := s.Changes.MergeOfChange(c.Request().Context(), e.Change)
+	if err != nil {
+		return err
+	}
+	t := &views.ThreeWay{Action: views.ChangePath(e.Number), Conflict: m.Conflict(), CloudURL: m.Cloud.URL(), MineURL: m.Mine.URL(), URL: m.URL, CanPlan: may(c, auth.Operator) && e.app.ArchivedAt == 0}
+	t.Facts = []views.Fact{{Name: p.T("three.opened"), Text: orElse(m.Opened.URL(), p.T("diff.no_callback")), Mono: true},
+		{Name: p.T("three.cloud"), Text: orElse(m.Cloud.URL(), p.T("diff.no_callback")), Mono: true},
+		{Name: p.T("three.yours"), Text: orElse(m.Mine.URL(), p.T("diff.no_callback")), Mono: true},
+		{Name: p.T("three.read"), Text: k.stamp(e.EndedAt)}}
+	result := m.Commands
+	if r != nil && r.merging {
+		t.Chosen, result = r.url, r.commands
+		for _, x := range r.problems {
+			t.Errors = append(t.Errors, views.FieldError{Href: "#url-cloud", Text: problemText(p, x)})
+		}
+	}
+	same := 0
+	for _, w := range store.NewConfiguration("", slices.Concat(m.Opened.Commands(), m.Cloud.Commands(), m.Mine.Commands())).Commands() {
+		if m.Opened.Has(w) == m.Cloud.Has(w) && m.Cloud.Has(w) == m.Mine.Has(w) {
+			same++
+		}
+		t.Rows = append(t.Rows, threeRow(p, m, w, slices.Contains(result, w)))
+	}
+	// What differs comes first; what is the same on all sides stays below, so that it is sent along.
+	slices.SortStableFunc(t.Rows, func(a, b views.ThreeRow) int {
+		return count(a.Note == p.T("three.same")) - count(b.Note == p.T("three.same"))
+	})
+	t.Same = p.N("three.same_count", same)
+	v.Three = t
+	return nil
+}
+
+func threeRow(p *i18n.Printer, m changes.Merge, w string, result bool) views.ThreeRow {
+	o, c, y := m.Opened.Has(w), m.Cloud.Has(w), m.Mine.Has(w)
+	note := "same"
+	switch {
+	case o == c && c == y:
+	case c == y:
+		note = map[bool]string{true: "both_added", false: "both_removed"}[y]
+	case o == c:
+		note = map[bool]string{true: "you_added", false: "you_removed"}[y]
+	default:
+		note = map[bool]string{true: "cloud_added", false: "cloud_removed"}[c]
+	}
+	name := word(p, w)
+	return views.ThreeRow{ID: "m-" + strings.ReplaceAll(w, ".", "-"), Name: name.Name, Word: w, Opened: o, Cloud: c, Mine: y, Result: result, Note: p.T("three." + note)}
+}
