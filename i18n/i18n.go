@@ -162,7 +162,9 @@ const (
 // page. Tests fail on either.
 func (p *Printer) pattern(key patternKey) *pattern {
 	if known, ok := p.patterns.Load(key); ok {
-		return known.(*pattern) //nolint:forcetypeassert // only patterns are stored
+		if made, ok := known.(*pattern); ok {
+			return made
+		}
 	}
 	config := &i18n.LocalizeConfig{MessageID: key.id, TemplateData: p.names[key.id]}
 	if key.count != noCount {
