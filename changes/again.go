@@ -89,7 +89,7 @@ func (s *Service) PlanMerged(ctx context.Context, a store.Actor, number int64, u
 	if err != nil {
 		return store.Plan{}, err
 	}
-	if c.Cause != store.CauseMoved {
+	if c.Cause != store.CauseMoved || c.Kind != store.KindChange {
 		return store.Plan{}, ErrNothing
 	}
 	m, err := s.MergeOfChange(ctx, c)

@@ -86,13 +86,7 @@ func (s *Service) openChange(ctx context.Context, a store.Actor, p FullPlan, tar
 		if store.IsAttemptTaken(err) {
 			continue
 		}
-		if err != nil || !made {
-			return number, attempt, false, err
-		}
-		// From here on a change is there, which nobody else would carry out: a page that is closed must not stop it.
-		c, err := s.store.Change(context.WithoutCancel(ctx), number)
-		// A stale plan has its change, which ended at once.
-		return number, attempt, err == nil && c.Outcome == store.Pending, err
+		return number, attempt, made, err
 	}
 }
 
@@ -101,46 +95,57 @@ func (s *Service) carryOut(ctx context.Context, a store.Actor, number int64, att
 	log := s.log.With("change", number, "sdkappid", p.SDKAppID, "call", p.Call, "host", target.Region.Host)
 	log.Info("change begins")
 	s.reached(PointIntentCommitted)
-	ending := s.compareAndCall(ctx, a, number, attempt, p, target)
+	app, err := s.store.App(ctx, p.SDKAppID)
+	if err != nil {
+		log.Error("the app could not be read", "err", err)
+		app.SDKAppID = p.SDKAppID // readings are kept, not judged
+	}
+	ending, compared := s.compareAndCall(ctx, a, app, number, attempt, p, target)
 	ending.Grace = s.grace
 	log.Info("change ended", "outcome", ending.Outcome, "cause", ending.Cause)
 	s.reached(PointAnswered)
 	s.writeOutcome(ctx, a, number, ending)
 	s.reached(PointOutcomeCommitted)
+	if ending.Cause == store.CauseMoved {
+		// While the change was open no drift was judged; the same answer is judged now.
+		s.keepReadingOf(ctx, a, app, *ending.Found, compared)
+	}
 	s.poke()
 }
 
-func (s *Service) compareAndCall(ctx context.Context, a store.Actor, number int64, attempt uint32, p FullPlan, target tencent.Target) store.Ending {
+// compareAndCall returns the ending, and the reply of the read that it compared with.
+func (s *Service) compareAndCall(ctx context.Context, a store.Actor, app store.App, number int64, attempt uint32, p FullPlan, target tencent.Target) (store.Ending, tencent.Reply) {
 	found, reply := s.read(ctx, target, s.compareWait)
 	if found == nil {
 		return store.Ending{Outcome: store.NotSent, Cause: store.CauseUnread, Reply: replyOf(reply),
-			Steps: []store.Step{{At: endOf(reply), Name: store.StepUnread, Code: codeOf(reply), Detail: string(reply.Fault)}}}
+			Steps: []store.Step{{At: endOf(reply), Name: store.StepUnread, Code: codeOf(reply), Detail: string(reply.Fault)}}}, reply
 	}
-	s.keepReadingOf(ctx, a, p.SDKAppID, *found, reply)
+	s.keepReadingOf(ctx, a, app, *found, reply)
 	if !found.Equal(p.Diff.Before) {
-		return store.Ending{Outcome: store.NotSent, Cause: store.CauseMoved, Found: found, Steps: []store.Step{{At: endOf(reply), Name: store.StepMoved}}}
+		return store.Ending{Outcome: store.NotSent, Cause: store.CauseMoved, Found: found, Steps: []store.Step{{At: endOf(reply), Name: store.StepMoved}}}, reply
 	}
 	read := store.Step{At: endOf(reply), Name: store.StepRead}
 
 	// The deadline starts before the row is looked at, so that a process frozen in between cannot write late.
 	callCtx, cancel := context.WithTimeout(ctx, s.writeDeadline)
 	defer cancel()
-	if ok, err := s.store.MaySend(callCtx, number, s.writeDeadline); err != nil || !ok {
-		return store.Ending{Outcome: store.NotSent, Cause: store.CauseLate, Steps: []store.Step{read, {Name: store.StepNotSent, Detail: store.CauseLate}}}
+	ok, err := s.store.MaySend(callCtx, number, s.writeDeadline)
+	if err != nil || !ok {
+		cause := store.CauseLate
+		if err != nil {
+			cause = store.CauseStore
+			s.log.Error("a change was not sent because its row could not be looked at", "change", number, "err", err)
+		}
+		return store.Ending{Outcome: store.NotSent, Cause: cause, Steps: []store.Step{read, {Name: store.StepNotSent, Detail: cause}}}, reply
 	}
 	s.reached(PointBeforeDial)
-	reply = s.call(callCtx, tencent.Call(p.Call), target, attempt, p.Diff.After)
-	return endingOf(reply, read)
+	return endingOf(s.call(callCtx, tencent.Call(p.Call), target, attempt, p.Diff.After), read), reply
 }
 
 // keepReadingOf keeps what the compare found. Failing here must not stop the change, whose row is what counts.
-func (s *Service) keepReadingOf(ctx context.Context, a store.Actor, sdkappid int64, c store.Configuration, reply tencent.Reply) {
-	app, err := s.store.App(ctx, sdkappid)
-	if err == nil {
-		_, err = s.keepReading(ctx, a, app, c, reply)
-	}
-	if err != nil {
-		s.log.Error("a reading could not be kept", "sdkappid", sdkappid, "err", err)
+func (s *Service) keepReadingOf(ctx context.Context, a store.Actor, app store.App, c store.Configuration, reply tencent.Reply) {
+	if _, err := s.keepReading(ctx, a, app, c, reply); err != nil {
+		s.log.Error("a reading could not be kept", "sdkappid", app.SDKAppID, "err", err)
 	}
 }
 

@@ -129,6 +129,8 @@ type FullPlan struct {
 	Diff         Diff
 	Consequences []Consequence
 	State        store.PlanState
+	Path         string // of the call, on the region's host
+	Body         []byte // what the call would send
 }
 
 // Nothing tells whether there is nothing to send.
@@ -157,7 +159,10 @@ func (s *Service) Plan(ctx context.Context, sdkappid int64, id string) (FullPlan
 	}
 	full.Diff = Compare(list[p.Base], list[p.Wanted])
 	full.Consequences = Consequences(full.Diff)
-	return full, nil
+	call := tencent.Call(p.Call)
+	full.Path = call.Path()
+	full.Body, err = call.Body(tencent.Callback{URL: full.Diff.After.URL(), Commands: full.Diff.After.Commands()})
+	return full, err
 }
 
 // Consequence is what a plan means. ID names the sentences "consequence.<id>"; Tick, when set, names a box that has to

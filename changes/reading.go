@@ -133,7 +133,7 @@ func (s *Service) read(ctx context.Context, t tencent.Target, limit time.Duratio
 	case reply.Accepted():
 		c := store.NewConfiguration(callback.URL, callback.Commands)
 		return &c, reply
-	case reply.Ending == tencent.Refused && reply.ErrorCode == codeNoCallback:
+	case reply.Ending == tencent.Refused && reply.ErrorCode == tencent.CodeNoCallback:
 		return &store.None, reply
 	}
 	return nil, reply
@@ -147,9 +147,6 @@ func aboutHost(r tencent.Reply) bool {
 	}
 	return true
 }
-
-// codeNoCallback is Tencent's answer to a read of an app that has no callback (647/64418).
-const codeNoCallback = 100301
 
 func (s *Service) keepReading(ctx context.Context, a store.Actor, app store.App, c store.Configuration, reply tencent.Reply) (store.Reading, error) {
 	summary := ""

@@ -38,6 +38,12 @@ func (s *Service) Run(ctx context.Context) {
 	}
 }
 
+// Faults of looks that told nothing, beside those of the client.
+const (
+	faultGrace  = "grace"  // the cloud is as before, but the call may still land
+	faultRegion = "region" // the app's region or key cannot be used
+)
+
 // pool runs functions, a bounded number at once.
 type pool struct {
 	all    *sync.WaitGroup
@@ -79,7 +85,11 @@ func (s *Service) lookAtDue(ctx context.Context, looks pool) {
 			looks.leave()
 			return
 		}
-		looks.run(func() { s.reconcile(ctx, store.Console, c) })
+		looks.run(func() {
+			if err := s.reconcile(ctx, store.Console, c); err != nil && ctx.Err() == nil {
+				s.log.Error("a change could not be looked at", "change", c.Number, "err", err)
+			}
+		})
 	}
 }
 
@@ -104,8 +114,7 @@ func (s *Service) CheckNow(ctx context.Context, a store.Actor, number int64) err
 	if err != nil {
 		return err
 	}
-	s.reconcile(ctx, a, c)
-	return nil
+	return s.reconcile(ctx, a, c)
 }
 
 // CloseByHand settles an unknown change as overtaken for a reason that a person gives; our record is left alone.
@@ -119,7 +128,7 @@ func (s *Service) CloseByHand(ctx context.Context, a store.Actor, number int64, 
 }
 
 // reconcile looks at one claimed change.
-func (s *Service) reconcile(ctx context.Context, a store.Actor, c store.Change) {
+func (s *Service) reconcile(ctx context.Context, a store.Actor, c store.Change) error {
 	var err error
 	switch {
 	case c.Outcome == store.Pending:
@@ -131,9 +140,10 @@ func (s *Service) reconcile(ctx context.Context, a store.Actor, c store.Change) 
 		err = s.readBack(ctx, a, c)
 	}
 	// ErrMoved: somebody else settled it, which is all we want.
-	if err != nil && !errors.Is(err, store.ErrMoved) && ctx.Err() == nil {
-		s.log.Error("a change could not be looked at", "change", c.Number, "err", err)
+	if errors.Is(err, store.ErrMoved) {
+		return nil
 	}
+	return err
 }
 
 // settle decides by reading back: equal to wanted is applied; equal to previous is not applied, once the call can no
@@ -154,7 +164,7 @@ func (s *Service) settle(ctx context.Context, a store.Actor, c store.Change) err
 		how.Settled = store.Applied
 	case c.Previous:
 		if !over {
-			return nil
+			return s.store.Postpone(ctx, c.Number, nil, faultGrace, false)
 		}
 		how.Settled = store.NotApplied
 	}
@@ -187,7 +197,7 @@ func (s *Service) readFor(ctx context.Context, a store.Actor, c store.Change, la
 	}
 	target, err := s.target(ctx, app)
 	if errors.Is(err, ErrNoRegion) || errors.Is(err, store.ErrKeys) {
-		return app, nil, tencent.Reply{}, s.store.Postpone(ctx, c.Number, nil, "region", last)
+		return app, nil, tencent.Reply{}, s.store.Postpone(ctx, c.Number, nil, faultRegion, last)
 	}
 	if err != nil {
 		return app, nil, tencent.Reply{}, err
@@ -210,6 +220,5 @@ func (s *Service) ReadBackNow(ctx context.Context, number int64) error {
 	if err != nil {
 		return err
 	}
-	s.reconcile(ctx, store.Console, c)
-	return nil
+	return s.reconcile(ctx, store.Console, c)
 }

@@ -238,11 +238,6 @@ func (s *server) actOnApp(c echo.Context) error {
 		return s.putBack(c, a)
 	case "delete":
 		return s.planDelete(c, a)
-	case "watch", "unwatch":
-		if err := s.Store.SetWatched(c.Request().Context(), actor(c), a.SDKAppID, c.FormValue("do") == "watch"); err != nil {
-			return err
-		}
-		return seeOther(c, views.AppPath(a.SDKAppID, "/settings"), "saved", "1")
 	}
 	return echo.NewHTTPError(http.StatusBadRequest)
 }

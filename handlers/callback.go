@@ -20,14 +20,15 @@ import (
 
 // callbackForm is the form as it was posted; everything stays as typed.
 type callbackForm struct {
-	do       string
-	reading  int64
-	opened   int64
-	url      string
-	commands []string
-	reason   string
-	filter   string
-	only     bool
+	do         string
+	reading    int64
+	opened     int64
+	url        string
+	commands   []string
+	reason     string
+	filter     string
+	only       bool
+	stopReason string // of the form that stops all callbacks
 }
 
 func readCallback(c echo.Context) callbackForm {
@@ -202,7 +203,7 @@ func (s *server) renderForm(c echo.Context, status int, f callbackForm, view cha
 		CanPlan: view.Reading != nil, Reading: itoa64(f.reading), OpenedAt: itoa64(f.opened), URL: f.url, Reason: f.reason, Filter: f.filter, Only: f.only,
 		HistoryHref: "/history?q=" + itoa64(view.App.SDKAppID), CompareHref: views.AppPath(view.App.SDKAppID, "/compare"), AtHref: views.AppPath(view.App.SDKAppID, "/at")}
 	if v.CanEdit && view.Reading != nil && !view.Reading.Configuration.IsNone() {
-		v.Stop = &views.StopForm{Action: views.AppPath(view.App.SDKAppID, ""), Open: f.do == "delete"}
+		v.Stop = &views.StopForm{Action: views.AppPath(view.App.SDKAppID, ""), Open: f.do == "delete", Reason: f.stopReason}
 	}
 	cloud := store.None
 	if view.Reading != nil {
@@ -447,6 +448,10 @@ func mark(v *views.CallbackPage, problems changes.Problems) {
 		switch x.Field {
 		case "url":
 			v.URLErr = append(v.URLErr, text)
+		case "stop-reason":
+			if v.Stop != nil {
+				v.Stop.Error = append(v.Stop.Error, text)
+			}
 		case "reason":
 			v.ReasonErr = append(v.ReasonErr, text)
 		case "command":
@@ -455,7 +460,7 @@ func mark(v *views.CallbackPage, problems changes.Problems) {
 		case "reading":
 			href = "#h-cloud"
 		}
-		v.Errors = append(v.Errors, views.FieldError{Href: href, Text: p.T("field."+x.Field) + p.T("join.colon") + text})
+		v.Errors = append(v.Errors, views.FieldError{Href: href, Text: p.T("field."+strings.TrimPrefix(x.Field, "stop-")) + p.T("join.colon") + text})
 	}
 	if n := len(v.Errors); n > 0 {
 		v.ErrorsTitle = p.N("callback.mistakes", n)
@@ -483,9 +488,7 @@ func (s *server) formNotices(c echo.Context, v *views.CallbackPage, view changes
 		v.Notices = append(v.Notices, views.Notice{Level: "unsure", Title: p.T("callback.open_title", "Number", open), Text: p.T("callback.open_text"),
 			Link: &views.Link{Href: views.ChangePath(open), Text: p.T("callback.open_link", "Number", open)}})
 	}
-	if view.Unkept {
-		v.Notices = append(v.Notices, views.Notice{Level: "bad", Title: p.T("callback.unkept_title"), Text: p.T("callback.unkept_text")})
-	} else if n := readNotice(p, view); n != nil {
+	if n := readNotice(p, view); n != nil {
 		v.Notices = append(v.Notices, *n)
 	}
 	if view.App.Drift != 0 && view.App.FailedAt == 0 && open == 0 {
@@ -506,19 +509,19 @@ func (s *server) formNotices(c echo.Context, v *views.CallbackPage, view changes
 	return nil
 }
 
-// readNotice says that the read of this look failed, and what to do.
+// readNotice says that the read of this look failed, and what to do. nil: it did not.
 func readNotice(p *i18n.Printer, view changes.View) *views.Notice {
 	switch {
+	case view.Unkept:
+		return &views.Notice{Level: "bad", Title: p.T("callback.unkept_title"), Text: p.T("callback.unkept_text")}
 	case view.Rested && view.App.ArchivedAt == 0:
 		return &views.Notice{Level: "care", Title: p.T("callback.rested_title"), Text: p.T("callback.rested_text")}
 	case view.Reply == nil || view.Fresh:
 		return nil
+	case view.Reply.HasCode:
+		code := view.Reply.ErrorCode
+		return &views.Notice{Level: "bad", Title: p.T("callback.refused_title", "Meaning", meaning(p, code), "Code", code), Text: p.T(errorText(code, "do")),
+			Link: &views.Link{Href: "/errors/" + itoa64(code), Text: p.T("change.about_code", "Code", code)}}
 	}
-	n := &views.Notice{Level: "bad", Title: p.T("callback.unread_title"), Text: p.T("callback.unread_text", "Why", readFailure(p, view.App.FailedCode, view.App.FailedFault))}
-	if code := view.App.FailedCode; code != nil {
-		n.Text = p.T(errorText(*code, "do"))
-		n.Title = p.T("callback.refused_title", "Meaning", meaning(p, *code), "Code", *code)
-		n.Link = &views.Link{Href: "/errors/" + itoa64(*code), Text: p.T("change.about_code", "Code", *code)}
-	}
-	return n
+	return &views.Notice{Level: "bad", Title: p.T("callback.unread_title"), Text: p.T("callback.unread_text", "Why", readFailure(p, nil, string(view.Reply.Fault)))}
 }

@@ -70,6 +70,9 @@ func (e entry) after() string {
 	return e.Wanted
 }
 
+// acted tells whether the entry is of a kind that has an outcome.
+func (e entry) acted() bool { return e.Outcome != "" }
+
 // showChange shows an entry at the address that lasts.
 func (s *server) showChange(c echo.Context) error {
 	e, err := s.entry(c)
@@ -158,7 +161,7 @@ func (s *server) renderChange(c echo.Context, status int, e entry, r *rejected) 
 	v := views.ChangePage{Base: b, Number: "#" + itoa64(e.Number), RequestID: e.RequestID}
 	v.Title = stateOf(p, e.Kind, e.Outcome, e.Settled).Text + p.T("join.comma") + p.T("change.crumb", "Number", v.Number) + " · " + e.App
 	headline(&v, k, e)
-	if v.RequestID == "" {
+	if v.RequestID == "" && e.Call != "" {
 		v.Instead, v.InsteadID = p.T(insteadID(e)), v.Number+" · "+utc(e.StartedAt)
 	}
 	effect(&v, k, e)
@@ -234,6 +237,8 @@ func (e entry) headline() string {
 		return "unknown_code"
 	case e.Outcome == store.Unknown:
 		return "unknown_" + known(e.Cause, store.CauseLeftOver, string(tencent.FaultTimeout), string(tencent.FaultCut), string(tencent.FaultStatus))
+	case e.Outcome == store.NotSent && e.Cause == store.CauseMoved && e.Kind == store.KindDelete:
+		return "not_sent_moved_delete"
 	case e.Outcome == store.NotSent:
 		return "not_sent_" + known(e.Cause, store.CauseStale, store.CauseMoved, store.CauseUnread, store.CauseLate, string(tencent.FaultConnect), string(tencent.FaultLimited), string(tencent.FaultSign))
 	}
@@ -318,9 +323,9 @@ func next(v *views.ChangePage, e entry) {
 	switch {
 	case e.Wanted == "" || e.Open():
 		return
-	case e.Outcome == store.Refused && e.ErrorCode != nil && *e.ErrorCode == 100301 && e.Kind == store.KindChange:
+	case e.Outcome == store.Refused && e.ErrorCode != nil && *e.ErrorCode == tencent.CodeNoCallback && e.Kind == store.KindChange:
 		id, n.Buttons = "create", []views.Button{{Do: "create", Text: p.T("next.create"), Icon: "plus", Primary: true}}
-	case e.Outcome == store.Refused && e.ErrorCode != nil && *e.ErrorCode == 100300:
+	case e.Outcome == store.Refused && e.ErrorCode != nil && *e.ErrorCode == tencent.CodeExists:
 		id, n.Buttons = "update", []views.Button{{Do: "update", Text: p.T("next.update"), Icon: "pencil", Primary: true}}
 	case e.Outcome == store.Refused:
 		id, n.Buttons = "refused", []views.Button{again}
@@ -330,7 +335,7 @@ func next(v *views.ChangePage, e entry) {
 		id, n.Buttons = "overtaken", []views.Button{again}
 	case e.Outcome == store.NotSent && e.Cause == store.CauseStale:
 		id, n.Buttons = "stale", []views.Button{again}
-	case e.Outcome == store.NotSent && e.Cause != store.CauseMoved:
+	case e.Outcome == store.NotSent && (e.Cause != store.CauseMoved || e.Kind == store.KindDelete):
 		again.Text = p.T("next.try_again")
 		id, n.Buttons = "not_sent", []views.Button{again}
 	default:
@@ -372,13 +377,13 @@ func difference(v *views.ChangePage, e entry) {
 	p := v.P
 	label, title := "diff.after", "URL"
 	switch {
-	case e.Kind == store.KindDrift:
+	case !e.acted():
 		label = "diff.found"
 	case e.State() != store.Applied:
 		label, title = "diff.asked", p.T("change.asked_for")
 	}
 	url, set := urlDiff(p, e.diff, label), setDiff(p, e.diff)
-	if e.State() != store.Applied && e.Kind != store.KindDrift && !e.Open() {
+	if slices.Contains([]string{store.Refused, store.NotSent, store.NotApplied}, e.State()) {
 		url.Note = p.T("change.not_applied")
 	}
 	v.URLTitle, v.URL, v.Set = title, &url, &set

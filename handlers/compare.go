@@ -73,8 +73,11 @@ func (s *server) side(ctx context.Context, a store.App, name string) (*store.Con
 		return nil, store.ErrNotFound
 	}
 	e, err := s.Store.Change(ctx, number)
-	if err != nil || e.SDKAppID != a.SDKAppID {
-		return nil, errors.Join(err, store.ErrNotFound)
+	if err == nil && e.SDKAppID != a.SDKAppID {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
 	}
 	return s.known(ctx, entry{Change: e}.after())
 }
@@ -189,16 +192,22 @@ func (s *server) restore(c echo.Context, a store.App, f *callbackForm, view chan
 		return nil, store.ErrNotFound
 	}
 	e, err := s.Store.Change(c.Request().Context(), number)
-	if err != nil || e.SDKAppID != a.SDKAppID {
-		return nil, errors.Join(err, store.ErrNotFound)
+	if err == nil && e.SDKAppID != a.SDKAppID {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
 	}
 	digest := entry{Change: e}.after()
 	if c.QueryParam("side") == "before" {
 		digest = e.Previous
 	}
 	old, err := s.known(c.Request().Context(), digest)
-	if err != nil || old == nil || old.IsNone() {
-		return nil, errors.Join(err, store.ErrNotFound)
+	if err == nil && (old == nil || old.IsNone()) {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
 	}
 	p := s.printer(c)
 	f.url, f.reason = old.URL(), p.T("restore.reason", "Number", number)

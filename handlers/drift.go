@@ -48,7 +48,12 @@ func (s *server) planDelete(c echo.Context, a store.App) error {
 	plan, err := s.Changes.PlanDelete(c.Request().Context(), actor(c), a.SDKAppID, reading, strings.TrimSpace(c.FormValue("reason")))
 	var problems changes.Problems
 	if errors.As(err, &problems) {
-		f := callbackForm{reading: reading, reason: c.FormValue("reason"), do: "delete", opened: s.Clock().UnixMilli()}
+		for i := range problems {
+			if problems[i].Field == "reason" {
+				problems[i].Field = "stop-reason" // this form's field, not the other one's
+			}
+		}
+		f := callbackForm{reading: reading, stopReason: c.FormValue("reason"), do: "delete", opened: s.Clock().UnixMilli()}
 		v, err := s.formView(c, a, f)
 		if err != nil {
 			return err

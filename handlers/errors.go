@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -35,6 +36,9 @@ type problem struct {
 	id     string
 }
 
+// statusGone is what logs call a request whose sender went away.
+const statusGone = 499
+
 // problemOf maps kinds of errors to pages.
 func problemOf(err error) problem {
 	var need *needError
@@ -44,7 +48,9 @@ func problemOf(err error) problem {
 		return problem{http.StatusNotFound, "not_found"}
 	case errors.Is(err, store.ErrArchived):
 		return problem{http.StatusConflict, "archived"}
-	case errors.Is(err, store.ErrRegionLocked), errors.Is(err, store.ErrMoved):
+	case errors.Is(err, store.ErrRegionLocked):
+		return problem{http.StatusConflict, "locked"}
+	case errors.Is(err, store.ErrMoved):
 		return problem{http.StatusConflict, "moved"}
 	case errors.Is(err, changes.ErrNoRegion):
 		return problem{http.StatusConflict, "no_region"}
@@ -92,6 +98,10 @@ func (s *server) handleError(err error, c echo.Context) {
 	}
 	if errors.Is(err, errSignIn) {
 		s.askToSignIn(c)
+		return
+	}
+	if errors.Is(err, context.Canceled) && c.Request().Context().Err() != nil {
+		c.Response().Status = statusGone // for the log: nobody is there to answer
 		return
 	}
 	p := problemOf(err)

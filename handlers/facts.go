@@ -10,11 +10,9 @@ import (
 	"callboard/changes"
 	"callboard/i18n"
 	"callboard/store"
+	"callboard/tencent"
 	"callboard/views"
 )
-
-// codeExpired says that a signature has expired, which a wrong clock causes.
-const codeExpired = 70001
 
 // explain says what a code of Tencent means and what to do.
 func explain(v *views.ChangePage, e entry) {
@@ -28,7 +26,7 @@ func explain(v *views.ChangePage, e entry) {
 		x.Facts = append(x.Facts, views.Fact{Name: p.T("fact.wrote"), Text: e.ErrorInfo, Mono: true})
 	}
 	x.Facts = append(x.Facts, codeFacts(p, code)...)
-	if code == codeExpired && e.ClockAheadMS != nil {
+	if code == tencent.CodeSigExpired && e.ClockAheadMS != nil {
 		x.Facts = append(x.Facts, views.Fact{Name: p.T("fact.clock"), Text: clockDifference(p, *e.ClockAheadMS)})
 	}
 	v.Explained = x
@@ -61,10 +59,10 @@ func (s *server) changeFacts(p *i18n.Printer, k clock, e entry) []views.Fact {
 	if e.ErrorCode != nil {
 		add(true, views.Fact{Name: p.T("fact.code"), Text: itoa64(*e.ErrorCode)})
 	} else {
-		add(e.Kind == store.KindChange, views.Fact{Name: p.T("fact.code"), Text: p.T("word.none")})
+		add(e.acted(), views.Fact{Name: p.T("fact.code"), Text: p.T("word.none")})
 	}
 	add(e.ActionStatus != "", views.Fact{Name: "ActionStatus", Text: e.ActionStatus, Mono: true})
-	add(e.ErrorCode != nil && e.Kind == store.KindChange, views.Fact{Name: "ErrorInfo", Text: orElse(e.ErrorInfo, p.T("word.empty")), Mono: e.ErrorInfo != ""})
+	add(e.ErrorCode != nil && e.acted(), views.Fact{Name: "ErrorInfo", Text: orElse(e.ErrorInfo, p.T("word.empty")), Mono: e.ErrorInfo != ""})
 	add(e.Call != "", views.Fact{Name: p.T("fact.call"), Text: e.Call, Mono: true})
 	add(true, views.Fact{Name: p.T("app.app"), Text: e.App + p.T("join.comma") + itoa64(e.SDKAppID)})
 	add(true, views.Fact{Name: p.T("app.region"), Text: s.regionName(p, e.Region)})
@@ -130,7 +128,7 @@ func timeline(v *views.ChangePage, k clock, e entry) {
 		}
 		v.Timeline = append(v.Timeline, item)
 	}
-	if e.ReadBackAt != 0 && e.Settled == "" {
+	if e.ReadBackAt != 0 && (e.Settled == "" || e.closedByHand()) {
 		id, class := "step.read_back_same", "ok"
 		if e.ReadBack != e.Wanted {
 			id, class = "step.read_back_other", "care"
@@ -165,6 +163,9 @@ func stepText(p *i18n.Printer, st store.Step, e entry) string {
 	}
 	if st.Name == store.StepAnswered && e.DurationMS != nil {
 		return p.T("step.answered_in", "Count", p.Number(int(*e.DurationMS)))
+	}
+	if st.Name == store.StepClosed {
+		return p.T("step.closed", "Why", st.Detail)
 	}
 	if st.Name == store.StepSettled {
 		return p.T("step.settled", "How", p.T("settled."+st.Detail))

@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -13,13 +14,33 @@ func (s *server) showHealth(c echo.Context) error { return c.String(http.StatusO
 
 // showReadiness says whether the database can be written to.
 func (s *server) showReadiness(c echo.Context) error {
-	ctx, cancel := context.WithTimeout(c.Request().Context(), 3*time.Second)
-	defer cancel()
-	if err := s.Store.Ping(ctx); err != nil {
-		s.Log.Error("not ready", "err", err)
+	if !s.ready(c.Request().Context()) {
 		return c.String(http.StatusServiceUnavailable, "not ready\n")
 	}
 	return c.String(http.StatusOK, "ready\n")
+}
+
+// readiness is kept for a second, as anybody may ask and each answer takes a write.
+type readiness struct {
+	mu sync.Mutex
+	at time.Time
+	ok bool
+}
+
+func (s *server) ready(ctx context.Context) bool {
+	s.readiness.mu.Lock()
+	defer s.readiness.mu.Unlock()
+	if time.Since(s.readiness.at) < time.Second {
+		return s.readiness.ok
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	err := s.Store.Ping(ctx)
+	if err != nil {
+		s.Log.Error("not ready", "err", err)
+	}
+	s.readiness.at, s.readiness.ok = time.Now(), err == nil
+	return err == nil
 }
 
 func showFavicon(c echo.Context) error { return c.Redirect(http.StatusSeeOther, assets.Favicon) }

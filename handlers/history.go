@@ -157,7 +157,7 @@ func (s *server) understandText(ctx context.Context, u understood, text string) 
 func tabFilter(f *store.Filter, tab string) {
 	switch tab {
 	case "changes":
-		f.Kind = store.KindChange
+		f.Acts = true
 	case "drift":
 		f.Kind = store.KindDrift
 	case store.Refused, store.Unknown, store.NotSent, store.Applied:
@@ -304,7 +304,10 @@ func (s *server) exportHistory(c echo.Context) error {
 	out := bufio.NewWriterSize(r, 32<<10)
 	lines := json.NewEncoder(out)
 	lines.SetEscapeHTML(false)
-	err = s.Store.EachEntry(ctx, u.filter, func(e store.ExportEntry) error { return lines.Encode(export(e)) })
+	err = s.Store.EachEntry(ctx, u.filter, func(e store.ExportEntry) error {
+		allowAnswer(c)
+		return lines.Encode(export(e))
+	})
 	if err != nil && !r.Committed {
 		r.Header().Del(echo.HeaderContentDisposition)
 		return err

@@ -30,7 +30,7 @@ func (s *server) planMerged(c echo.Context, e entry) error {
 
 // threeWay is for a change that was not sent because the cloud had moved.
 func (s *server) threeWay(c echo.Context, v *views.ChangePage, k clock, e entry, r *rejected) error {
-	if e.Outcome != store.NotSent || e.Cause != store.CauseMoved {
+	if e.Outcome != store.NotSent || e.Cause != store.CauseMoved || e.Kind != store.KindChange {
 		return nil
 	}
 	p := v.P

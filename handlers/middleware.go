@@ -41,12 +41,22 @@ func (s *server) openGuards(need auth.Need) []echo.MiddlewareFunc {
 	return []echo.MiddlewareFunc{s.requireRole(need)}
 }
 
+// answerTime is how long a client may take to fetch a page; an export gets it anew with every line.
+const answerTime = 30 * time.Second
+
+// allowAnswer gives the client time to fetch what is written next, so that slow ones cannot pile up.
+func allowAnswer(c echo.Context) {
+	// Not every writer has a deadline; those of tests have none.
+	_ = http.NewResponseController(c.Response().Writer).SetWriteDeadline(time.Now().Add(answerTime))
+}
+
 // identify gives a request an id of our own for the log and the error pages.
 func (s *server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		id := rand.Text()[:12]
 		c.Set(idKey, id)
 		c.Response().Header().Set(echo.HeaderXRequestID, id)
+		allowAnswer(c)
 		return next(c)
 	}
 }
@@ -288,10 +298,12 @@ func (s *server) clientAddress(r *http.Request) string {
 	hops := strings.Split(strings.Join(r.Header.Values(echo.HeaderXForwardedFor), ","), ",")
 	for i := len(hops) - 1; i >= 0; i-- {
 		hop := strings.TrimSpace(hops[i])
-		if _, err := netip.ParseAddr(hop); err != nil {
+		a, err := netip.ParseAddr(hop)
+		if err != nil {
 			break
 		}
-		if !s.trusted(hop) {
+		// A zone can hold any text.
+		if hop = a.WithZone("").Unmap().String(); !s.trusted(hop) {
 			return hop
 		}
 	}

@@ -62,12 +62,14 @@ func (s *server) attentionNow(ctx context.Context) store.Attention {
 	if time.Since(s.attention.at) < attentionLife {
 		return s.attention.last
 	}
+	// Set first: while the database does not answer, one page asks and the others do not queue behind it.
+	s.attention.at = time.Now()
 	n, err := s.Store.Attention(ctx)
 	if err != nil {
 		s.Log.Error("the header's counts could not be read", "err", err)
 		return s.attention.last
 	}
-	s.attention.last, s.attention.at = n, time.Now()
+	s.attention.last = n
 	return n
 }
 

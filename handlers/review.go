@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +14,6 @@ import (
 	"callboard/changes"
 	"callboard/i18n"
 	"callboard/store"
-	"callboard/tencent"
 	"callboard/views"
 )
 
@@ -133,33 +133,13 @@ func (s *server) exactCall(v *views.ReviewPage, a store.App, plan changes.FullPl
 	if r, ok := s.Regions.Find(plan.Region); ok {
 		host = r.BaseURL
 	}
-	body, size := callBody(plan)
-	v.Call = fmt.Sprintf("POST %s/v4/live_config/%s\n     ?sdkappid=%d&identifier=%s&usersig=[%s]&random=[%s]&contenttype=json\n%s",
-		host, plan.Call, a.SDKAppID, a.Identifier, v.P.T("review.left_out"), v.P.T("review.drawn"), body)
-	v.CallNote = plan.Call + " · " + v.P.N("review.words", len(plan.Diff.After.Commands())) + " · " + v.P.N("review.bytes", size)
-}
-
-func callBody(plan changes.FullPlan) (pretty string, size int) {
-	if tencent.Call(plan.Call) == tencent.CallDeleteCallback {
-		return "{}", 2
+	var body bytes.Buffer
+	if json.Indent(&body, plan.Body, "", "  ") != nil {
+		body.Write(plan.Body)
 	}
-	list := plan.Diff.After.Commands()
-	if list == nil {
-		list = []string{}
-	}
-	call := struct {
-		URL      string   `json:"Url"`
-		Commands []string `json:"CallbackCommandList"`
-	}{plan.Diff.After.URL(), list}
-	short, err := json.Marshal(call)
-	if err != nil {
-		return "", 0
-	}
-	long, err := json.MarshalIndent(call, "", "  ")
-	if err != nil {
-		return "", 0
-	}
-	return string(long), len(short)
+	v.Call = fmt.Sprintf("POST %s%s\n     ?sdkappid=%d&identifier=%s&usersig=[%s]&random=[%s]&contenttype=json\n%s",
+		host, plan.Path, a.SDKAppID, a.Identifier, v.P.T("review.left_out"), v.P.T("review.drawn"), body.String())
+	v.CallNote = plan.Call + " · " + v.P.N("review.words", len(plan.Diff.After.Commands())) + " · " + v.P.N("review.bytes", len(plan.Body))
 }
 
 func (s *server) aboutPlan(p *i18n.Printer, k clock, a store.App, plan changes.FullPlan) []views.Fact {

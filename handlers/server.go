@@ -45,6 +45,7 @@ type Options struct {
 type server struct {
 	Options
 	attention attentionCache
+	readiness readiness
 }
 
 // New builds the console's pages. It fails when a route has no line in the table of roles.

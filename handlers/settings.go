@@ -83,7 +83,7 @@ func (s *server) editPage(c echo.Context, a store.App, f settingsForm) (views.Se
 	v := s.settingsPage(s.appBase(c, "settings.title", "settings", a), f)
 	v.Action, v.Archived = views.AppPath(a.SDKAppID, "/settings"), a.ArchivedAt != 0
 	v.SecretNote = v.P.T("settings.secret_set", "When", s.clockOf(c, v.P).stamp(a.SecretSetAt))
-	v.AppAction, v.Watched = views.AppPath(a.SDKAppID, ""), a.Watched
+	v.Watched = a.Watched
 	open, err := s.openChange(c.Request().Context(), a.SDKAppID)
 	if open != 0 {
 		locked := v.P.T("settings.locked", "Number", open)
@@ -110,6 +110,11 @@ func (s *server) saveSettings(c echo.Context) error {
 			return err
 		}
 		return seeOther(c, "/apps")
+	case "watch", "unwatch":
+		if err := s.Store.SetWatched(ctx, actor(c), a.SDKAppID, c.FormValue("do") == "watch"); err != nil {
+			return err
+		}
+		return seeOther(c, views.AppPath(a.SDKAppID, "/settings"), "saved", "1")
 	}
 	f := readSettings(c)
 	v, err := s.editPage(c, a, f)

@@ -34,6 +34,7 @@ const (
 	CauseMoved    = "moved"     // the cloud is no longer what the plan was opened on
 	CauseUnread   = "unread"    // the read just before writing failed
 	CauseLate     = "late"      // the time in which sending is allowed had passed
+	CauseStore    = "store"     // the row could not be looked at just before sending
 	CauseLeftOver = "left_over" // the process ended between intent and outcome
 	CauseByHand   = "by_hand"   // a person closed it
 )
@@ -120,7 +121,8 @@ type Intent struct {
 }
 
 // OpenChange writes the intent of a plan and returns its change. A plan has one change: when it exists already, that one
-// is returned with made false. A stale plan gets a change that ended not_sent. Errors: *OpenChangeError, ErrArchived,
+// is returned with made false. A stale plan gets a change that ended not_sent at once, with made false too:
+// made tells whether the caller carries the change out. Errors: *OpenChangeError, ErrArchived,
 // IsAttemptTaken.
 func (s *Store) OpenChange(ctx context.Context, a Actor, in Intent) (number int64, made bool, err error) {
 	err = s.write(ctx, func(t *tx) error {
@@ -134,8 +136,7 @@ func (s *Store) OpenChange(ctx context.Context, a Actor, in Intent) (number int6
 		if err := t.mayOpen(app, in); err != nil {
 			return err
 		}
-		made = true
-		number, err = t.openChangeOf(a, app, in)
+		number, made, err = t.openChangeOf(a, app, in)
 		return err
 	})
 	if err != nil {
@@ -165,10 +166,10 @@ func (t *tx) mayOpen(app App, in Intent) error {
 	return nil
 }
 
-func (t *tx) openChangeOf(a Actor, app App, in Intent) (int64, error) {
+func (t *tx) openChangeOf(a Actor, app App, in Intent) (number int64, pending bool, err error) {
 	stale, err := t.stale(in.Plan)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	attempt := int64(in.Attempt)
 	p := in.Plan
@@ -178,21 +179,21 @@ func (t *tx) openChangeOf(a Actor, app App, in Intent) (int64, error) {
 	if stale {
 		c.Outcome, c.Cause, c.EndedAt = NotSent, CauseStale, t.now
 	}
-	number, err := t.insertChange(c)
+	number, err = t.insertChange(c)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	if err := t.addSteps(number, intentSteps(p, t.now, stale)); err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	if !stale {
 		lease := in.Lease.Milliseconds()
 		if err := t.one(`UPDATE changes SET lease_until = {now} + CAST($1 AS BIGINT), next_check_at = {now} + CAST($1 AS BIGINT) WHERE number = $2`, lease, number); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 	}
 	t.s.reached(PointIntentInserted)
-	return number, t.audit(a, "change.opened", changeTarget(number), map[string]any{"plan": p.ID, "outcome": c.Outcome})
+	return number, !stale, t.audit(a, "change.opened", changeTarget(number), map[string]any{"plan": p.ID, "outcome": c.Outcome})
 }
 
 // Steps of a change's timeline.
@@ -210,6 +211,7 @@ const (
 	StepNotSent  = "not_sent"   // not sent for another cause
 	StepLeftOver = "left_over"  // found without an outcome
 	StepSettled  = "settled"    // settled by reading back, by a late answer or by hand
+	StepClosed   = "closed"     // by whom and why, when it was settled by hand
 	StepLate     = "late_reply" // the writer came back after it was settled
 )
 
@@ -435,7 +437,7 @@ func (t *tx) settle(a Actor, c Change, how Settlement) error {
 		back = digest
 	}
 	// Without a reading the cloud is looked at once more, so that the page can say what is there now.
-	err := t.one(`UPDATE changes SET settled = $1, settled_at = $2, checks_since = {now}, next_check_at = CASE WHEN $3 = '' THEN {now} ELSE NULL END,
+	err := t.one(`UPDATE changes SET settled = $1, settled_at = $2, checks_since = {now}, checks = 0, next_check_at = CASE WHEN $3 = '' THEN {now} ELSE NULL END,
 			read_back = NULLIF($3, ''), read_back_at = CASE WHEN $3 = '' THEN NULL ELSE CAST($2 AS BIGINT) END
 		WHERE number = $4 AND settled IS NULL`, how.Settled, t.now, back, c.Number)
 	if err != nil {
@@ -450,7 +452,11 @@ func (t *tx) settle(a Actor, c Change, how Settlement) error {
 	if how.Cause == CauseByHand {
 		detail = CauseByHand
 	}
-	if err := t.addSteps(c.Number, []Step{{Name: StepSettled, Detail: detail}}); err != nil {
+	steps := []Step{{Name: StepSettled, Detail: detail}}
+	if how.Cause == CauseByHand {
+		steps = append(steps, Step{Name: StepClosed, Detail: a.Name + ": " + how.Reason})
+	}
+	if err := t.addSteps(c.Number, steps); err != nil {
 		return err
 	}
 	return t.audit(a, "change.settled", changeTarget(c.Number), map[string]string{"settled": how.Settled, "cause": how.Cause, "reason": how.Reason})

@@ -20,6 +20,7 @@ type Filter struct {
 	URLPart   string // part of a callback URL, ignoring case
 	State     string // a settled state or outcome
 	Kind      string
+	Acts      bool // only kinds that have an outcome
 	Limit     int
 }
 
@@ -96,6 +97,9 @@ func (f Filter) where() (string, []any) {
 	}
 	if f.State != "" {
 		add(`COALESCE(changes.settled, changes.outcome) = ?`, f.State)
+	}
+	if f.Acts {
+		add(`changes.outcome IS NOT NULL`)
 	}
 	if f.Kind != "" {
 		add(`changes.kind = ?`, f.Kind)

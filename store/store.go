@@ -35,7 +35,8 @@ var (
 	ErrDuplicate = errors.New("exists already")
 	// ErrMoved says that the record is no longer in the state that the caller saw.
 	ErrMoved = errors.New("has changed meanwhile")
-	// ErrUnavailable says that the database could not carry out the statement; nothing was written.
+	// ErrUnavailable says that the database could not carry out the statement. Nothing was written, unless the answer to
+	// a commit was lost, which is why acts that must not happen twice are guarded by the state of their row.
 	ErrUnavailable = errors.New("the store is not available")
 	// ErrKeys says that the key set does not belong to this database.
 	ErrKeys = errors.New("the key set does not belong to this database")
@@ -209,10 +210,10 @@ func (s *Store) write(ctx context.Context, f func(*tx) error) error {
 
 func (s *Store) now() int64 { return s.clock().UnixMilli() }
 
-// unavailable marks what the database itself reported; the store's own errors pass unchanged.
+// unavailable marks what the database itself reported; the store's own errors, and a caller that gave up, pass unchanged.
 func unavailable(err error) error {
 	var open *OpenChangeError
-	for _, own := range []error{ErrNotFound, ErrDuplicate, ErrMoved, ErrKeys, ErrUnavailable, ErrRegionLocked, ErrArchived, errAttempt} {
+	for _, own := range []error{ErrNotFound, ErrDuplicate, ErrMoved, ErrKeys, ErrUnavailable, ErrRegionLocked, ErrArchived, errAttempt, context.Canceled} {
 		if errors.Is(err, own) {
 			return err
 		}

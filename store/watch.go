@@ -67,6 +67,9 @@ func (t *tx) mayAccept(app App, digest string) error {
 	if open != 0 {
 		return &OpenChangeError{Number: open}
 	}
+	if app.Drift == 0 {
+		return ErrMoved // accepted before, or back in step
+	}
 	return t.one(`UPDATE readings SET last_seen = last_seen WHERE id = $1 AND digest = $2`, app.ReadingID, digest)
 }
 

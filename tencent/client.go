@@ -32,6 +32,17 @@ func Calls() []Call {
 	return []Call{CallSetCallback, CallGetCallback, CallUpdateCallback, CallDeleteCallback, CallSetToken, CallGetToken, CallDeleteToken}
 }
 
+// Path is where the call goes on every host.
+func (c Call) Path() string { return "/v4/live_config/" + string(c) }
+
+// Body is what a call about a callback sends, for people to read before it is sent.
+func (c Call) Body(cb Callback) ([]byte, error) {
+	if c == CallSetCallback || c == CallUpdateCallback {
+		return encode(callbackBody(cb))
+	}
+	return encode(struct{}{})
+}
+
 // Writes says whether the call changes something at Tencent.
 func (c Call) Writes() bool { return c != CallGetCallback && c != CallGetToken }
 

@@ -37,6 +37,13 @@ func Repeats() []Repeat {
 	return []Repeat{RepeatYes, RepeatLater, RepeatAfterFix, RepeatNo, RepeatUnknown}
 }
 
+// Codes that decide what comes next.
+const (
+	CodeExists     int64 = 100300 // set_callback: there is one already, use update (647/64420)
+	CodeNoCallback int64 = 100301 // get and update: there is none, create it (647/64418, 647/64419)
+	CodeSigExpired int64 = 70001  // the signature has expired, which a wrong clock causes too
+)
+
 // ErrorCode holds the facts about one ErrorCode of Tencent's.
 type ErrorCode struct {
 	Code       int64

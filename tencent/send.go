@@ -109,7 +109,7 @@ func sign(t Target, life time.Duration) (string, error) {
 	return tencentyun.GenUserSig(id, t.Key.Reveal(), t.Identifier, seconds)
 }
 
-func (x *exchange) path() string { return "/v4/live_config/" + string(x.reply.Call) }
+func (x *exchange) path() string { return x.reply.Call.Path() }
 
 // query keeps Tencent's order. A UserSig is made of characters that need no escaping.
 func (x *exchange) query(sig string) string {

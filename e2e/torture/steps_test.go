@@ -160,7 +160,7 @@ func (s *steps) step(op operation, b breaker, k int) bool {
 	plan := op.prepare(c)
 	b.arm(k)
 	op.run(c, plan, func() bool { return b.happened() || c.over(op.name) })
-	broken := b.happened()
+	broken := b.happened() || !c.over(op.name) // a run that did not come to its end has not passed
 	b.disarm()
 	c.mend(op.name)
 	c.close()
