@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"callboard/store"
@@ -73,5 +74,5 @@ func (s *Service) PlanDelete(ctx context.Context, a store.Actor, sdkappid, readi
 	if len(problems) > 0 {
 		return store.Plan{}, problems
 	}
-	return s.keepPlan(ctx, a, store.Plan{SDKAppID: sdkappid, BaseSeen: base.LastSeen, Reason: reason}, base.Configuration, store.None)
+	return s.keepPlan(ctx, a, store.Plan{SDKAppID: sdkappid, BaseSeen: base.LastSeen, Reason: strings.TrimSpace(reason)}, base.Configuration, store.None)
 }

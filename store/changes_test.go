@@ -87,7 +87,7 @@ func TestPlanState(t *testing.T) {
 			c := f.change(n)
 			want := []any{true, store.Pending, "", "form_opened plan_made intent", int64(0)}
 			if test.stale {
-				want = []any{true, store.NotSent, store.CauseStale, "form_opened plan_made intent stale", c.StartedAt}
+				want = []any{false, store.NotSent, store.CauseStale, "form_opened plan_made intent stale", c.StartedAt}
 			}
 			same(t, test.name+": posted", want, []any{made, c.Outcome, c.Cause, f.steps(n), c.EndedAt})
 			state, err := f.PlanState(ctx(t), p)
