@@ -56,6 +56,8 @@ var Routes = []Route{
 	{"POST", "/apps/:sdkappid/callback/review", Operator},
 	{"GET", "/apps/:sdkappid/callback/review/:plan", Support},
 	{"POST", "/apps/:sdkappid/callback/apply", Operator},
+	{"GET", "/apps/:sdkappid/callback/review", Support},
+	{"GET", "/apps/:sdkappid/callback/apply", Support},
 	{"GET", "/apps/:sdkappid/compare", Support},
 	{"GET", "/apps/:sdkappid/at", Support},
 	{"GET", "/changes/:number", Support},

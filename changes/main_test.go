@@ -185,7 +185,7 @@ func (r *rig) look(id int64) View {
 // plan makes a plan on the newest reading.
 func (r *rig) plan(id int64, c store.Configuration) store.Plan {
 	r.t.Helper()
-	p, err := r.MakePlan(r.ctx(), mei, Proposal{SDKAppID: id, Reading: r.find(id).ReadingID, OpenedAt: 1, URL: c.URL(), Commands: c.Commands(), Reason: "because"})
+	p, err := r.MakePlan(r.ctx(), mei, Proposal{SDKAppID: id, Reading: r.find(id).ReadingID, OpenedAt: r.clock.Now().UnixMilli(), URL: c.URL(), Commands: c.Commands(), Reason: "because"})
 	r.must(err)
 	return p
 }

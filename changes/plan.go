@@ -81,7 +81,15 @@ func (s *Service) MakePlan(ctx context.Context, a store.Actor, p Proposal) (stor
 	if len(problems) > 0 {
 		return store.Plan{}, problems
 	}
-	return s.keepPlan(ctx, a, store.Plan{SDKAppID: p.SDKAppID, BaseSeen: base.LastSeen, OpenedAt: p.OpenedAt, Reason: strings.TrimSpace(p.Reason)}, base.Configuration, wanted)
+	return s.keepPlan(ctx, a, store.Plan{SDKAppID: p.SDKAppID, BaseSeen: base.LastSeen, OpenedAt: s.believable(p.OpenedAt), Reason: strings.TrimSpace(p.Reason)}, base.Configuration, wanted)
+}
+
+// believable is when a form was opened, as the form says; 0 when that cannot be.
+func (s *Service) believable(openedAt int64) int64 {
+	if age := s.now() - openedAt; age < 0 || age > PlanLife.Milliseconds() {
+		return 0
+	}
+	return openedAt
 }
 
 // reading returns the reading that a form names, nil when there is none.

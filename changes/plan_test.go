@@ -71,14 +71,21 @@ func TestMakePlan(t *testing.T) {
 		id, none := r.app(before), r.app(store.None)
 		reading := r.find(id).ReadingID
 		calls := len(r.sandbox.Journal())
-		good := Proposal{SDKAppID: id, Reading: reading, OpenedAt: 7, URL: wanted.URL(), Commands: wanted.Commands(), Reason: " why \n"}
+		opened := r.clock.Now().UnixMilli()
+		for name, at := range map[string]int64{"long ago": 7, "to come": opened + PlanLife.Milliseconds(), "before time": -1 << 62} {
+			p, err := r.MakePlan(r.ctx(), mei, Proposal{SDKAppID: id, Reading: reading, OpenedAt: at, URL: wanted.URL(), Reason: "why"})
+			if err != nil || p.OpenedAt != 0 {
+				t.Errorf("a form opened %s: %d, %v", name, p.OpenedAt, err)
+			}
+		}
+		good := Proposal{SDKAppID: id, Reading: reading, OpenedAt: opened, URL: wanted.URL(), Commands: wanted.Commands(), Reason: " why \n"}
 		p, err := r.MakePlan(r.ctx(), mei, good)
 		if err != nil {
 			t.Fatal(err)
 		}
 		kept, err := r.Plan(r.ctx(), id, p.ID)
 		if err != nil || kept.Call != "update_callback" || kept.Kind != store.KindChange || kept.Base != before.Digest() || kept.Wanted != wanted.Digest() || kept.Reason != "why" ||
-			kept.OpenedAt != 7 || kept.Who != "Mei" || kept.Region != "play" || kept.BaseSeen == 0 || len(p.ID) != 24 || kept.State != (store.PlanState{}) || kept.Nothing() {
+			kept.OpenedAt != opened || kept.Who != "Mei" || kept.Region != "play" || kept.BaseSeen == 0 || len(p.ID) != 24 || kept.State != (store.PlanState{}) || kept.Nothing() {
 			t.Errorf("plan %+v, %v", kept, err)
 		}
 		if kept.ExpiresAt-kept.MadeAt < PlanLife.Milliseconds()-1000 || kept.ExpiresAt-kept.MadeAt > PlanLife.Milliseconds()+1000 {

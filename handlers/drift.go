@@ -3,6 +3,7 @@ package handlers
 import (
 	"errors"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -13,12 +14,19 @@ import (
 	"callboard/views"
 )
 
+// digest is what names a configuration.
+var digest = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
 // acceptDrift takes what the cloud holds as our record. The form names what the person saw; if the cloud has moved on,
 // nothing is accepted.
 func (s *server) acceptDrift(c echo.Context, a store.App) error {
 	p := s.printer(c)
 	reason := orElse(strings.TrimSpace(c.FormValue("reason")), p.T("drift.accept_reason", "Number", a.Drift))
-	number, err := s.Store.AcceptRecord(c.Request().Context(), actor(c), a.SDKAppID, c.FormValue("seen"), store.Text(reason, 4*changes.MaxReason))
+	seen := c.FormValue("seen")
+	if !digest.MatchString(seen) {
+		return store.ErrMoved
+	}
+	number, err := s.Store.AcceptRecord(c.Request().Context(), actor(c), a.SDKAppID, seen, store.Text(reason, 4*changes.MaxReason))
 	var open *store.OpenChangeError
 	if errors.As(err, &open) {
 		return seeOther(c, views.ChangePath(open.Number))

@@ -104,6 +104,7 @@ func (s *server) handleError(err error, c echo.Context) {
 		c.Response().Status = statusGone // for the log: nobody is there to answer
 		return
 	}
+	s.introduce(c)
 	p := problemOf(err)
 	if p.status >= 500 {
 		s.Log.Error("request failed", "id", c.Get(idKey), "path", c.Request().URL.Path, "err", err)
@@ -115,6 +116,17 @@ func (s *server) handleError(err error, c echo.Context) {
 	if err := s.renderProblem(c, err, p); err != nil {
 		s.Log.Error("an error page could not be shown", "id", c.Get(idKey), "err", err)
 		_ = c.String(p.status, "Callboard could not show this page. Its request id is "+c.Response().Header().Get(echo.HeaderXRequestID)+".")
+	}
+}
+
+// introduce finds out who asks when no route did, so that the page is theirs. It fails to a page for nobody.
+func (s *server) introduce(c echo.Context) {
+	if c.Request().Method != http.MethodGet || sessionOf(c) != nil || c.Get(csrfKey) != nil {
+		return
+	}
+	nothing := func(echo.Context) error { return nil }
+	if err := s.loadSession(s.formToken()(nothing))(c); err != nil {
+		s.Log.Debug("nobody could be introduced", "err", err)
 	}
 }
 

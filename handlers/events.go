@@ -40,7 +40,7 @@ func groupWhy(p *i18n.Printer, g tencent.Group) string {
 // showErrorCode explains a code, known or not.
 func (s *server) showErrorCode(c echo.Context) error {
 	code, err := strconv.ParseInt(c.Param("code"), 10, 64)
-	if err != nil || code < 0 || code > 1<<31 {
+	if err != nil {
 		return store.ErrNotFound
 	}
 	v := views.ErrorCodePage{Base: s.base(c, "errors.title")}

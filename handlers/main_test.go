@@ -253,7 +253,13 @@ func (w *world) as(name string) *browser {
 	id, err := w.cookies.Start(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
 	must(w.t, err)
 	u := w.users[name]
-	must(w.t, w.store.StartSession(w.t.Context(), store.Actor{Kind: store.PersonActor, UserID: u.ID, Name: u.Name, Role: u.Role, Address: address}, id, "test"))
+	if name == "disabled" { // signed in before
+		w.exec(`UPDATE users SET disabled_at = NULL WHERE name = 'disabled'`)
+	}
+	must(w.t, w.store.StartSession(w.t.Context(), store.Actor{Kind: store.PersonActor, UserID: u.ID, Name: u.Name, Role: u.Role, Address: address}, u.Password, id, "test"))
+	if name == "disabled" {
+		w.exec(`UPDATE users SET disabled_at = 1 WHERE name = 'disabled'`)
+	}
 	b.keep(rec.Result().Cookies())
 	if name != "disabled" {
 		b.get("/events")

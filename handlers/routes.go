@@ -49,6 +49,9 @@ func (s *server) routes(e *echo.Echo) error {
 	r("POST", "/apps/:sdkappid/callback/review", s.postCallback)
 	r("GET", "/apps/:sdkappid/callback/review/:plan", s.showPlan)
 	r("POST", "/apps/:sdkappid/callback/apply", s.applyPlan)
+	// A rejected post leaves its address in the browser; asked for again, it leads back to the form.
+	r("GET", "/apps/:sdkappid/callback/review", s.showApp)
+	r("GET", "/apps/:sdkappid/callback/apply", s.showApp)
 
 	r("GET", "/apps/:sdkappid/compare", s.showCompare)
 	r("GET", "/apps/:sdkappid/at", s.showAt)

@@ -59,7 +59,7 @@ func (s *server) saveSetup(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.startSession(c, store.User{ID: id, Name: form.username, Role: store.Admin}, "/apps")
+	return s.startSession(c, store.User{ID: id, Name: form.username, Role: store.Admin, Password: hash}, "/apps")
 }
 
 func (s *server) checkSetup(b views.Base, f setupForm) views.SetupPage {

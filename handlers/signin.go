@@ -72,7 +72,7 @@ func (s *server) startSession(c echo.Context, u store.User, next string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Store.StartSession(ctx, a, id, c.Request().UserAgent()); err != nil {
+	if err := s.Store.StartSession(ctx, a, u.Password, id, c.Request().UserAgent()); err != nil {
 		return err
 	}
 	s.renewFormToken(c)

@@ -42,7 +42,7 @@ var acts = []act{
 		return f.SetPreferences(ctx(f.t), mei, 1, store.Preferences{Language: "en", Theme: "dark", TimeZone: "UTC"})
 	}, []string{"user.preferences"}},
 	{"SetPassword", "", withSession, func(f fixture) error { return f.SetPassword(ctx(f.t), mei, 1, "h2", "") }, []string{"user.password"}},
-	{"StartSession", "", withUser, func(f fixture) error { return f.StartSession(ctx(f.t), mei, "s2", "browser") }, []string{"session.started"}},
+	{"StartSession", "", withUser, func(f fixture) error { return f.StartSession(ctx(f.t), mei, "h", "s2", "browser") }, []string{"session.started"}},
 	{"SignInFailed", "", nil, func(f fixture) error {
 		return f.SignInFailed(ctx(f.t), store.Actor{Kind: store.PersonActor}, "x\x00\xff")
 	}, []string{"session.refused"}},
@@ -92,7 +92,7 @@ func withUser(f fixture) {
 func withSession(f fixture) {
 	f.t.Helper()
 	withUser(f)
-	f.must(f.StartSession(ctx(f.t), mei, "s1", "browser"))
+	f.must(f.StartSession(ctx(f.t), mei, "h", "s1", "browser"))
 }
 
 func keep(sdkappid int64, c store.Configuration) func(f fixture) error {

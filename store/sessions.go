@@ -20,9 +20,14 @@ type SessionLimits struct {
 	Idle, Absolute time.Duration
 }
 
-// StartSession signs a person in: one row, and the audit row of the sign-in.
-func (s *Store) StartSession(ctx context.Context, a Actor, id, browser string) error {
+// StartSession signs a person in: one row, and the audit row of the sign-in. password is the hash that was checked;
+// ErrMoved: the person has another one by now, or was disabled.
+func (s *Store) StartSession(ctx context.Context, a Actor, password, id, browser string) error {
 	return s.write(ctx, func(t *tx) error {
+		// The update keeps a change of the password out until the commit.
+		if err := t.one(`UPDATE users SET password = password WHERE id = $1 AND password = $2 AND disabled_at IS NULL`, a.UserID, password); err != nil {
+			return err
+		}
 		_, err := t.exec(`INSERT INTO sessions (id, user_id, started_at, used_at, address, browser) VALUES ($1, $2, {now}, {now}, $3, $4)`,
 			id, a.UserID, a.Address, Text(browser, 300))
 		if err != nil {

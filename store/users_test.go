@@ -128,9 +128,9 @@ func TestSessionsEnd(t *testing.T) {
 		f.must(err)
 		ota := store.Actor{Kind: store.PersonActor, UserID: 2, Name: "Ota", Address: "::1"}
 		for _, id := range []string{"a", "b", "c"} {
-			f.must(f.StartSession(ctx(t), mei, id, "browser\x00\xff"))
+			f.must(f.StartSession(ctx(t), mei, "h", id, "browser\x00\xff"))
 		}
-		f.must(f.StartSession(ctx(t), ota, "o", "browser"))
+		f.must(f.StartSession(ctx(t), ota, "h", "o", "browser"))
 		alive := func() string {
 			ids := ""
 			for _, id := range []string{"a", "b", "c", "o"} {
@@ -148,14 +148,17 @@ func TestSessionsEnd(t *testing.T) {
 		same(t, "signed out", "o", alive())
 		f.must(f.SetPassword(ctx(t), ota, 2, "h2", ""))
 		same(t, "a new password keeps none", "", alive())
-		f.must(f.StartSession(ctx(t), mei, "a", "browser"))
+		f.must(f.StartSession(ctx(t), mei, "h2", "a", "browser"))
 		f.exec(`UPDATE sessions SET used_at = used_at - 3000000`)
 		f.must(f.TouchSession(ctx(t), "a"))
 		if v, err := f.Session(ctx(t), "a", long); err != nil || !v.Fresh {
 			t.Errorf("after a touch: %v, fresh %v", err, v.Fresh)
 		}
-		if err := f.StartSession(ctx(t), store.Actor{UserID: 77}, "x", ""); !errors.Is(err, store.ErrUnavailable) {
+		if err := f.StartSession(ctx(t), store.Actor{UserID: 77}, "h2", "x", ""); !errors.Is(err, store.ErrMoved) {
 			t.Errorf("a session of nobody: %v", err)
+		}
+		if err := f.StartSession(ctx(t), mei, "h", "x", ""); !errors.Is(err, store.ErrMoved) {
+			t.Errorf("a session by the old password: %v", err)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -184,18 +185,25 @@ func readToken(response json.RawMessage) (Token, bool) {
 	return Token{Value: Secret(value), Enabled: enabled == "true"}, true
 }
 
+// Bounds of a list of command words. Tencent documents 20 words of at most 43 bytes and no limit; far more is no list of
+// theirs, and every page about the app would carry it.
+const (
+	wordsLimit = 500
+	wordLength = 256
+)
+
 func textsOf(raw json.RawMessage) ([]string, bool) {
 	if len(raw) == 0 || raw[0] != '[' {
 		return nil, false
 	}
 	var list []json.RawMessage
-	if err := json.Unmarshal(raw, &list); err != nil {
+	if err := json.Unmarshal(raw, &list); err != nil || len(list) > wordsLimit {
 		return nil, false
 	}
 	texts := make([]string, len(list))
 	for i, item := range list {
 		text, ok := exactText(item)
-		if !ok {
+		if !ok || len(text) > wordLength {
 			return nil, false
 		}
 		texts[i] = text
@@ -207,11 +215,46 @@ func textsOf(raw json.RawMessage) ([]string, bool) {
 // sent back as it was.
 func exactText(raw json.RawMessage) (string, bool) {
 	text, ok := textOf(raw)
-	if !ok {
-		return "", false
+	return text, ok && wholePairs(raw)
+}
+
+// wholePairs walks the escapes of a JSON text and tells whether every surrogate has its other half.
+func wholePairs(raw []byte) bool {
+	for i := 0; i < len(raw); i++ {
+		if raw[i] != '\\' {
+			continue
+		}
+		i++ // the escaped character is looked at, never taken for the begin of another escape
+		if i >= len(raw) || raw[i] != 'u' {
+			continue
+		}
+		first, ok := escapedUnit(raw, i)
+		if !ok {
+			return false
+		}
+		i += 4
+		if !utf16.IsSurrogate(first) {
+			continue
+		}
+		second, ok := rune(0), i+2 < len(raw) && raw[i+1] == '\\' && raw[i+2] == 'u'
+		if ok {
+			second, ok = escapedUnit(raw, i+2)
+		}
+		if !ok || utf16.DecodeRune(first, second) == utf8.RuneError {
+			return false
+		}
+		i += 6
 	}
-	written := strings.Count(string(raw), "\uFFFD") + strings.Count(strings.ToLower(string(raw)), `\ufffd`)
-	return text, strings.Count(text, "\uFFFD") <= written
+	return true
+}
+
+// escapedUnit reads the four hex digits behind the u at i.
+func escapedUnit(raw []byte, i int) (rune, bool) {
+	if i+5 > len(raw) {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(raw[i+1:i+5]), 16, 16)
+	return rune(n), err == nil
 }
 
 // level is one object or array that the walk is inside of.

@@ -16,17 +16,19 @@ import (
 const removed = "[removed]"
 
 const (
-	wholeWordBelow = 4  // shorter secrets are masked only where they stand alone: "1" is in every answer
-	tailFrom       = 6  // a text that ends inside a secret is masked from this many characters on
-	partFrom       = 16 // the beginning of a secret is masked from this many characters on
-	tokenLimit     = 16 // tokens of one answer that are looked for by value
-	escapeDepth    = 16 // backslashes in a row that are looked at
+	wholeWordBelow = 4   // shorter secrets are masked only where they stand alone: "1" is in every answer
+	tailFrom       = 6   // a text that ends inside a secret is masked from this many characters on
+	partFrom       = 16  // the beginning of a secret is masked from this many characters on
+	tokenLimit     = 16  // tokens of one answer that are looked for by value
+	tokenLength    = 128 // characters of the longest token there is (647/69528); longer ones are looked for by their beginning
+	escapeDepth    = 16  // backslashes in a row that are looked at
 )
 
 // masker takes secrets out of texts: known ones by value, in every spelling that JSON, URLs and HTML have for
 // them, and whatever stands in a member called Token.
 type masker struct {
 	secrets [][]unit
+	parts   map[string]bool // every stretch of partFrom bytes of a secret
 }
 
 // unit is one character of a secret, or one byte of it that is no character.
@@ -45,8 +47,27 @@ func (m *masker) add(secrets ...string) {
 	for _, s := range secrets {
 		if s != "" {
 			m.secrets = append(m.secrets, unitsOf(s))
+			m.addParts(s)
 		}
 	}
+}
+
+func (m *masker) addParts(s string) {
+	if m.parts == nil {
+		m.parts = map[string]bool{}
+	}
+	for i := 0; i+partFrom <= len(s); i++ {
+		m.parts[s[i:i+partFrom]] = true
+	}
+}
+
+// partAt gives the end of a stretch out of the middle of a secret that begins at i, or 0.
+func (m *masker) partAt(text []byte, i int) int {
+	end := 0
+	for ; i+partFrom <= len(text) && m.parts[string(text[i:i+partFrom])]; i++ {
+		end = i + partFrom
+	}
+	return end
 }
 
 func unitsOf(s string) []unit {
@@ -69,6 +90,9 @@ func (m *masker) mask(text []byte, limit int) ([]byte, bool) {
 	i := 0
 	for i < len(text) && len(out) < limit+1 {
 		if end := m.secretAt(text, i); end > i {
+			out = append(out, removed...)
+			i = end
+		} else if end := m.partAt(text, i); end > i {
 			out = append(out, removed...)
 			i = end
 		} else if f := tokenFieldAt(text, i); f.end > i {

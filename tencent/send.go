@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -220,22 +221,38 @@ func (x *exchange) judge(answer *http.Response, raw []byte) {
 	if ending == Accepted {
 		x.response = e.response
 	}
-	x.masker.add(e.tokens[:min(len(e.tokens), tokenLimit)]...)
+	for _, token := range e.tokens[:min(len(e.tokens), tokenLimit)] {
+		x.masker.add(beginning(token, tokenLength))
+	}
 	x.reply.ActionStatus = x.masker.text(e.actionStatus, 64)
 	x.reply.ErrorInfo = x.masker.text(e.errorInfo, 8<<10)
 	x.reply.RequestID = x.masker.text(e.requestID, 512)
 	x.reply.ErrorCode, x.reply.HasCode = e.code, e.hasCode
-	x.keepAnswer(answer, raw, len(e.tokens))
+	x.keepAnswer(answer, raw, e.tokens)
 }
 
-// keepAnswer keeps the answer for people, unless secrets could hide in it: in a coded body, or behind more tokens
-// than are looked for.
-func (x *exchange) keepAnswer(answer *http.Response, raw []byte, tokens int) {
+// keepAnswer keeps the answer for people, unless secrets could hide in it: in a coded body, or behind more or
+// longer tokens than are looked for.
+func (x *exchange) keepAnswer(answer *http.Response, raw []byte, tokens []string) {
 	x.reply.AnswerSize = len(raw)
 	encoding := answer.Header.Get("Content-Encoding")
-	if (encoding != "" && encoding != "identity") || tokens > tokenLimit {
+	if (encoding != "" && encoding != "identity") || len(tokens) > tokenLimit || slices.ContainsFunc(tokens, tooLong) {
 		x.reply.AnswerCut = len(raw) > 0
 		return
 	}
 	x.reply.Answer, x.reply.AnswerCut = x.masker.mask(raw, keepLimit)
+}
+
+// tooLong tells whether a text under Token is longer than any token is.
+func tooLong(token string) bool { return beginning(token, tokenLength) != token }
+
+// beginning is at most n characters of a text.
+func beginning(text string, n int) string {
+	for i := range text {
+		if n == 0 {
+			return text[:i]
+		}
+		n--
+	}
+	return text
 }
