@@ -53,7 +53,7 @@ func TestCheck(t *testing.T) {
 		{"501 characters", Proposal{URL: url, Reason: strings.Repeat("因", 501)}, base, "reason reason_long map[count:501 limit:500]", config(url)},
 		{"a reason that is no text", Proposal{URL: url, Reason: "a\xff"}, base, "reason reason_text", config(url)},
 		{"a reason with NUL", Proposal{URL: url, Reason: "a\x00"}, base, "reason reason_text", config(url)},
-		{"everything at once", Proposal{URL: "x", Commands: []string{"y"}}, nil, "reading no_reading, url scheme, url host_missing, command unknown_word map[word:y], reason reason_missing", config("x", "y")},
+		{"everything at once", Proposal{URL: "x", Commands: []string{"y"}}, nil, "reading no_reading, url scheme, command unknown_word map[word:y], reason reason_missing", config("x", "y")},
 	}
 	for _, test := range tests {
 		made, list := Check(test.p, test.base)

@@ -133,6 +133,8 @@ func (r *URLReport) schemeRule(u *url.URL) Finding {
 func hostRule(u *url.URL) Finding {
 	host := u.Hostname()
 	switch {
+	case u.Scheme == "":
+		return Finding{} // the missing scheme says it all
 	case u.User != nil:
 		return Finding{ID: "userinfo", Level: Fault}
 	case host == "":

@@ -154,9 +154,13 @@ func (s *server) appRow(k clock, a store.AppRow) views.AppRow {
 		r.StateNote = p.T("apps.read", "Ago", k.ago(a.ReadAt))
 	}
 	callbackCells(p, &r, a.Current)
-	if a.LastNumber != 0 {
+	last := a.RecordNumber
+	if a.Open != 0 {
+		last = a.Open
+	}
+	if last != 0 {
 		r.LastWho = orElse(a.LastWho, p.T("word.console"))
-		r.LastNote, r.LastHref, r.LastNumber = k.ago(a.LastAt), views.ChangePath(a.LastNumber), "#"+itoa64(a.LastNumber)
+		r.LastNote, r.LastHref, r.LastNumber = k.ago(a.LastAt), views.ChangePath(last), "#"+itoa64(last)
 	}
 	return r
 }

@@ -427,9 +427,12 @@ func (s *server) cloudCard(v *views.CallbackPage, k clock, view changes.View) {
 		return
 	}
 	n := changes.CountOf(c)
-	late := "fact.gift_blocked"
-	if n.Policy {
+	late := "fact.no_gift"
+	switch {
+	case c.Has(changes.GiftWord) && n.Policy:
 		late = "fact.gift_passes"
+	case c.Has(changes.GiftWord):
+		late = "fact.gift_blocked"
 	}
 	v.Cloud.Facts = append(v.Cloud.Facts, views.Fact{Name: "URL", Text: orElse(c.URL(), p.T("word.none")), Mono: true},
 		views.Fact{Name: p.T("app.events"), Text: p.T("fact.events", "Count", n.Listed, "All", tencent.EventCount(), "Blocking", n.Blocking)},
@@ -485,13 +488,17 @@ func (s *server) formNotices(c echo.Context, v *views.CallbackPage, view changes
 		return err
 	}
 	if open != 0 {
+		v.Cloud.State = views.State{Class: "unsure", Icon: "help-circle", Text: p.T("app_state.unsettled")}
 		v.Notices = append(v.Notices, views.Notice{Level: "unsure", Title: p.T("callback.open_title", "Number", open), Text: p.T("callback.open_text"),
 			Link: &views.Link{Href: views.ChangePath(open), Text: p.T("callback.open_link", "Number", open)}})
+	}
+	if !may(c, auth.Operator) {
+		v.Notices = append(v.Notices, views.Notice{Level: "info", Text: p.T("callback.read_only")})
 	}
 	if n := readNotice(p, view); n != nil {
 		v.Notices = append(v.Notices, *n)
 	}
-	if view.App.Drift != 0 && view.App.FailedAt == 0 && open == 0 {
+	if view.App.Drift != 0 && view.App.FailedAt == 0 && open == 0 && !v.Dirty {
 		v.Notices = append(v.Notices, views.Notice{Level: "care", Title: p.T("callback.drift_title"), Text: p.T("callback.drift_text"),
 			Link: &views.Link{Href: views.ChangePath(view.App.Drift), Text: p.T("callback.drift_link", "Number", view.App.Drift)}})
 	}

@@ -227,6 +227,8 @@ func headline(v *views.ChangePage, k clock, e entry) {
 // headline picks the sentences: by kind, then by how it stands and why.
 func (e entry) headline() string {
 	switch {
+	case e.Kind == store.KindDrift && e.app.Drift != e.Number:
+		return "drift_over"
 	case e.Kind == store.KindDrift, e.Kind == store.KindAccepted:
 		return e.Kind
 	case e.Settled == store.Overtaken && e.closedByHand():
@@ -359,7 +361,7 @@ func driftStep(v *views.ChangePage, e entry) {
 // entryLinks lead from an entry to what can be done with it later.
 func entryLinks(v *views.ChangePage, e entry, write bool) {
 	if after, ok := e.configs[e.after()]; ok && e.after() != "" {
-		if write && !e.Open() && !after.IsNone() {
+		if write && !e.Open() && !after.IsNone() && e.Kind != store.KindDrift {
 			v.Links = append(v.Links, views.Link{Href: views.AppPath(e.SDKAppID, "/callback?restore="+itoa64(e.Number)), Text: v.P.T("restore.link")})
 		}
 		v.Links = append(v.Links, views.Link{Href: views.AppPath(e.SDKAppID, "/compare?from="+itoa64(e.Number)+"&to="+sideCloud), Text: v.P.T("compare.link")})

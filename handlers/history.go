@@ -69,6 +69,9 @@ type understood struct {
 // requestID matches the documented shape and its beginnings; what a person copied may lack the front.
 var requestID = regexp.MustCompile(`(?i)^(id-)?([0-9a-f]{6,32}(-o(-s(e(q(-[0-9]*)?)?)?)?)?-?)$`)
 
+// insideText finds a RequestId in whatever stands around it.
+var insideText = regexp.MustCompile(`(?i)(?:^|[^0-9a-z-])(id-[0-9a-f]{6,32}(?:-o-seq-[0-9]+)?)(?:[^0-9a-z-]|$)`)
+
 // understand reads the search field: RequestId, SDKAppID, number, attempt id, person, else part of a URL.
 func (s *server) understand(ctx context.Context, f search) (understood, error) {
 	u := understood{filter: store.Filter{Before: f.before, Limit: historyRows + 1}, value: f.q}
@@ -79,6 +82,12 @@ func (s *server) understand(ctx context.Context, f search) (understood, error) {
 		}
 		return r
 	}, f.q)
+	if found := insideText.FindStringSubmatch(f.q); found != nil && !requestID.MatchString(text) {
+		text = found[1] // a whole log line was pasted
+	}
+	if head, _, short := strings.Cut(text, "…"); short && requestID.MatchString(head) {
+		text = head // as lists print it
+	}
 	number, err := strconv.ParseInt(strings.TrimPrefix(text, "#"), 10, 64)
 	switch {
 	case text == "":
@@ -177,6 +186,11 @@ func (s *server) showHistory(c echo.Context) error {
 	}
 	if u.exact && len(list) == 1 && f.before == 0 && f.tab == "" {
 		return seeOther(c, views.ChangePath(list[0].Number), "found", u.kind)
+	}
+	if code := u.filter.Attempt; code != nil && len(list) == 0 {
+		if _, known := findCode(*code); known {
+			return seeOther(c, "/errors/"+itoa64(*code))
+		}
 	}
 	return s.render(c, http.StatusOK, views.History(s.historyPage(c, f, u, list)))
 }

@@ -158,6 +158,9 @@ func (s *server) aboutPlan(p *i18n.Printer, k clock, a store.App, plan changes.F
 	if plan.Origin != 0 {
 		list = append(list, views.Fact{Name: p.T("fact.origin"), Text: "#" + itoa64(plan.Origin), Href: views.ChangePath(plan.Origin)})
 	}
+	if plan.State.Number != 0 {
+		return list
+	}
 	return append(list, views.Fact{Name: p.T("fact.expires"), Text: k.stamp(plan.ExpiresAt)})
 }
 

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -30,8 +31,40 @@ func upper(text string) string {
 	return string(unicode.ToUpper(r)) + text[size:]
 }
 
+// said remembers what was said of a summary: a list has few different ones, and making the words of a row took as long
+// as reading it.
+var said memo
+
+type memo struct {
+	mu    sync.Mutex
+	texts map[memoKey]string
+}
+
+type memoKey struct{ language, kind, summary string }
+
+// memoSize bounds the memory; beyond it the memo starts anew.
+const memoSize = 4096
+
+func (m *memo) get(key memoKey, say func() string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	text, ok := m.texts[key]
+	if !ok {
+		if m.texts == nil || len(m.texts) >= memoSize {
+			m.texts = map[memoKey]string{}
+		}
+		text = say()
+		m.texts[key] = text
+	}
+	return text
+}
+
 // what says in short what an entry did, as lists show it.
 func what(p *i18n.Printer, kind, summary string) string {
+	return said.get(memoKey{p.Language, kind, summary}, func() string { return whatOf(p, kind, summary) })
+}
+
+func whatOf(p *i18n.Printer, kind, summary string) string {
 	s := changes.ParseSummary(summary)
 	switch kind {
 	case store.KindDrift:
@@ -257,6 +290,9 @@ func markPieces(text string, head, tail int, mark string) []views.Piece {
 func setDiff(p *i18n.Printer, d changes.Diff) views.SetDiff {
 	v := views.SetDiff{}
 	v.Note = p.T("diff.count", "Before", p.Number(changes.CountOf(d.Before).Listed), "After", p.Number(changes.CountOf(d.After).Listed), "All", p.Number(tencent.EventCount()))
+	if d.Nothing() {
+		v.Note = p.T("apps.events", "Count", changes.CountOf(d.After).Listed, "All", tencent.EventCount())
+	}
 	v.Added, v.Removed = words(p, d.Added), words(p, d.Removed)
 	v.AddedTitle, v.RemovedTitle = counted(p, "diff.added_title", d.Added), counted(p, "diff.removed_title", d.Removed)
 	for _, w := range d.Kept {

@@ -167,7 +167,8 @@ func (s *Store) App(ctx context.Context, sdkappid int64) (App, error) {
 // AppRow is an app as lists show it.
 type AppRow struct {
 	App
-	Current     *Configuration // the current reading, nil while never read
+	Current *Configuration // the current reading, nil while never read
+	// Whose change is open, else who made our record, and when; nobody while it is the first reading.
 	LastWho     string
 	LastActor   string
 	LastAt      int64
@@ -182,8 +183,8 @@ func (s *Store) Apps(ctx context.Context, archived bool) ([]AppRow, error) {
 		FROM apps
 		LEFT JOIN readings r ON r.id = apps.reading_id
 		LEFT JOIN configurations c ON c.digest = r.digest
-		LEFT JOIN changes l ON l.number = apps.last_number
 		LEFT JOIN changes o ON o.sdkappid = apps.sdkappid AND o.settled IS NULL AND o.outcome IN ('pending', 'unknown')
+		LEFT JOIN changes l ON l.number = COALESCE(o.number, apps.record_number)
 		WHERE CASE WHEN apps.archived_at IS NULL THEN 0 ELSE 1 END = CAST($1 AS BIGINT)
 		ORDER BY lower(apps.name), apps.sdkappid`, flag(archived))
 }

@@ -74,6 +74,7 @@ func site(t *testing.T, documents map[string]string) string {
 		}
 		mux.HandleFunc("GET "+path, answer(kind, document))
 	}
+	mux.HandleFunc("GET /favicon.ico", answer("image/svg+xml", `<svg xmlns="http://www.w3.org/2000/svg"/>`)) // asked for by pages without an icon
 	mux.HandleFunc("GET /icon.svg", answer("image/svg+xml", `<svg xmlns="http://www.w3.org/2000/svg"/>`))
 	for name, script := range scripts {
 		mux.HandleFunc("GET /"+name+".js", answer("text/javascript", script))
