@@ -118,7 +118,7 @@ func appsOnPage(p page) []appOnPage {
 
 // sampleApps are the demo's apps as the list shows them, the ones that need somebody on top.
 var sampleApps = []appOnPage{
-	{"20010377", "Harbor Shop", "production", "Drifted", "shop-live.example.com", "/trtc/events", "2 of 19", "#8"},
+	{"20010377", "Harbor Shop", "production", "Drifted", "shop-live.example.com", "/trtc/events", "2 of 19", "#2"},
 	{"20010619", "Cedar Classroom", "production", "Unreadable", "", "", "not known", ""},
 	{"20010452", "Aurora Stage", "production", "In step", "hooks.example.com", "/live/aurora", "6 of 19", "#7"},
 	{"20010453", "Aurora Stage", "staging", "In step", "staging.example.com", "/live/aurora", "5 of 19", "#3"},
