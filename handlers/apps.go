@@ -52,13 +52,13 @@ func (s *server) showApps(c echo.Context) error {
 			return err
 		}
 	}
+	slices.SortStableFunc(list, func(a, b store.AppRow) int { return urgency(a) - urgency(b) })
 	k := s.clockOf(c, v.P)
 	for _, a := range list {
 		if f.wants(a) {
 			v.Rows = append(v.Rows, s.appRow(k, a))
 		}
 	}
-	slices.SortStableFunc(v.Rows, func(a, b views.AppRow) int { return urgency(a) - urgency(b) })
 	v.Summary = v.P.T("apps.summary", "Shown", v.P.Number(len(v.Rows)), "All", v.P.Number(len(list)))
 	if len(v.Rows) == 0 {
 		v.Empty = "filter"
@@ -66,10 +66,18 @@ func (s *server) showApps(c echo.Context) error {
 	return s.render(c, http.StatusOK, views.Apps(v))
 }
 
-// urgency puts the work list on top: unknown outcome, drifted, unreadable, then the rest by name.
-func urgency(r views.AppRow) int {
-	if i := slices.Index([]string{"help-circle", "hourglass", "arrows-diff", "eye-off"}, r.State.Icon); i >= 0 {
-		return i - 4
+// urgency orders the work list: unknown outcome, pending, drifted, unreadable, then the rest by name.
+func urgency(a store.AppRow) int {
+	st := changes.StateOf(a.App, a.Current)
+	switch {
+	case a.Open != 0 && a.OpenOutcome == store.Unknown:
+		return -4
+	case a.Open != 0:
+		return -3
+	case st == changes.Drifted:
+		return -2
+	case st == changes.Unreadable:
+		return -1
 	}
 	return 0
 }
