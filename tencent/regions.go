@@ -105,15 +105,6 @@ func (d *Directory) Find(name string) (Region, bool) {
 	return r, ok
 }
 
-// Suggest gives the name of the region that Tencent's own manager guesses for an SDKAppID: singapore below
-// 1400000000, else china. It is a default for a form, no rule.
-func Suggest(sdkappid int64) string {
-	if sdkappid < 1400000000 {
-		return "singapore"
-	}
-	return "china"
-}
-
 var extraName = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
 
 func parseExtra(entry string) (Region, error) {
