@@ -30,17 +30,17 @@ check: ## Check everything that needs no running program: generated and third-pa
 .PHONY: test
 test: ## Run every test with the race detector, on SQLite, PostgreSQL and in Chromium; installs what is missing when it may.
 	@dev/scripts/need.sh gcc postgresql chromium
-	@dev/scripts/postgres-test.sh
+	@dev/scripts/with-postgres.sh
 
 .PHONY: torture
 torture: ## Kill the program a thousand times on each database while it works; takes an hour or two.
 	@dev/scripts/need.sh postgresql
-	@dev/scripts/postgres-test.sh go test -count=1 -timeout 4h -run '^TestKills$$' -v ./e2e/torture -kills 1000
+	@dev/scripts/with-postgres.sh go test -count=1 -timeout 4h -run '^TestKills$$' -v ./e2e/torture -kills 1000
 
 .PHONY: bench
 bench: ## Measure speed and memory with up to a million rows.
 	@dev/scripts/need.sh wrk postgresql
-	@dev/bench/with-postgres.sh go run ./dev/bench
+	@dev/scripts/with-postgres.sh --synced go run ./dev/bench
 
 .PHONY: bench-full
 bench-full: ## Measure with ten million rows; needs 20 GB of free disk and a good while.

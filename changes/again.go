@@ -2,6 +2,7 @@ package changes
 
 import (
 	"context"
+	"slices"
 
 	"callboard/store"
 	"callboard/tencent"
@@ -32,6 +33,13 @@ func (s *Service) Again(ctx context.Context, a store.Actor, number int64, call s
 	p, err := s.keepPlan(ctx, a, store.Plan{SDKAppID: c.SDKAppID, Call: call, BaseSeen: v.Reading.LastSeen, Reason: c.Reason, Origin: number},
 		v.Reading.Configuration, wanted)
 	return p, v, err
+}
+
+// Restored is the set of words of a form that goes back to an old configuration: what the cloud has by now and the old one
+// had not stays, named in extra, so that it is asked about and never dropped silently.
+func Restored(old, cloud store.Configuration) (commands, extra []string) {
+	extra = Compare(old, cloud).Added
+	return store.NewConfiguration("", slices.Concat(old.Commands(), extra)).Commands(), extra
 }
 
 // Merge is a three-way view: what the form was opened on, what is in the cloud, what the person wants, and one proposal.

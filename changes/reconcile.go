@@ -3,6 +3,7 @@ package changes
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -117,9 +118,13 @@ func (s *Service) CheckNow(ctx context.Context, a store.Actor, number int64) err
 	return s.reconcile(ctx, a, c)
 }
 
-// CloseByHand settles an unknown change as overtaken for a reason that a person gives; our record is left alone.
+// CloseByHand settles an unknown change as overtaken for a reason that a person gives; our record is left alone. A reason
+// that cannot be stored comes back as Problems.
 func (s *Service) CloseByHand(ctx context.Context, a store.Actor, number int64, reason string) error {
-	err := s.store.Settle(ctx, a, number, store.Settlement{Settled: store.Overtaken, Cause: store.CauseByHand, Reason: reason})
+	if problems := reasonProblems(reason); len(problems) > 0 {
+		return problems
+	}
+	err := s.store.Settle(ctx, a, number, store.Settlement{Settled: store.Overtaken, Cause: store.CauseByHand, Reason: strings.TrimSpace(reason)})
 	if errors.Is(err, store.ErrMoved) {
 		return ErrNotOpen
 	}

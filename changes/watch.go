@@ -41,8 +41,21 @@ func (s *Service) watchDue(ctx context.Context, looks pool) {
 	}
 }
 
-// PutBack plans to write our record over what the cloud has now. ErrNoReading: the app could not be read.
+// AcceptDrift makes what the cloud holds our record; seen is the digest of what the person saw. store.ErrMoved: the cloud
+// has moved on, so nothing is accepted. A reason that cannot be stored comes back as Problems.
+func (s *Service) AcceptDrift(ctx context.Context, a store.Actor, sdkappid int64, seen, reason string) (number int64, err error) {
+	if problems := reasonProblems(reason); len(problems) > 0 {
+		return 0, problems
+	}
+	return s.store.AcceptRecord(ctx, a, sdkappid, seen, strings.TrimSpace(reason))
+}
+
+// PutBack plans to write our record over what the cloud has now. ErrNoReading: the app could not be read. A reason that
+// cannot be stored comes back as Problems.
 func (s *Service) PutBack(ctx context.Context, a store.Actor, sdkappid int64, reason string) (store.Plan, View, error) {
+	if problems := reasonProblems(reason); len(problems) > 0 {
+		return store.Plan{}, View{}, problems
+	}
 	v, err := s.Look(ctx, a, sdkappid)
 	if err != nil {
 		return store.Plan{}, v, err
@@ -57,7 +70,7 @@ func (s *Service) PutBack(ctx context.Context, a store.Actor, sdkappid int64, re
 	if err != nil {
 		return store.Plan{}, v, err
 	}
-	p, err := s.keepPlan(ctx, a, store.Plan{SDKAppID: sdkappid, BaseSeen: v.Reading.LastSeen, Reason: reason, Origin: v.App.Drift}, v.Reading.Configuration, ours)
+	p, err := s.keepPlan(ctx, a, store.Plan{SDKAppID: sdkappid, BaseSeen: v.Reading.LastSeen, Reason: strings.TrimSpace(reason), Origin: v.App.Drift}, v.Reading.Configuration, ours)
 	return p, v, err
 }
 

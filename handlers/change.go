@@ -1,14 +1,13 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -38,8 +37,10 @@ func (s *server) entry(c echo.Context) (entry, error) {
 	if err != nil {
 		return entry{}, store.ErrNotFound
 	}
-	ctx := c.Request().Context()
-	e := entry{}
+	return s.entryOf(c.Request().Context(), number)
+}
+
+func (s *server) entryOf(ctx context.Context, number int64) (e entry, err error) {
 	if e.Change, err = s.Store.Change(ctx, number); err != nil {
 		return e, err
 	}
@@ -82,14 +83,24 @@ func (s *server) showChange(c echo.Context) error {
 	return s.renderChange(c, http.StatusOK, e, nil)
 }
 
-// again is what a rejected act on a change leaves behind.
+// rejected is what an act on an entry leaves behind that was not carried out: what was typed, and what is wrong.
 type rejected struct {
 	notice   *views.Notice
-	closing  *views.CloseForm
+	closing  bool // the form that closes by hand
+	merging  bool // the three-way form
 	problems changes.Problems
+	reason   string
 	url      string
 	commands []string
-	merging  bool
+}
+
+// faults are the sentences of what is wrong.
+func (r *rejected) faults(p *i18n.Printer) []string {
+	var list []string
+	for _, x := range r.problems {
+		list = append(list, problemText(p, x))
+	}
+	return list
 }
 
 // actOnChange looks at an unknown change, closes it by hand, or plans anew from an entry.
@@ -124,13 +135,13 @@ func (s *server) closeByHand(c echo.Context, e entry) error {
 	if !may(c, auth.Admin) {
 		return &needError{need: auth.Admin}
 	}
-	reason := strings.TrimSpace(c.FormValue("reason"))
-	if n := utf8.RuneCountInString(reason); n == 0 || n > changes.MaxReason {
-		p := s.printer(c)
-		form := &views.CloseForm{Reason: c.FormValue("reason"), Error: []string{p.T("close.reason_missing")}, Open: true}
-		return s.renderChange(c, http.StatusUnprocessableEntity, e, &rejected{closing: form})
+	reason := c.FormValue("reason")
+	err := s.Changes.CloseByHand(c.Request().Context(), actor(c), e.Number, reason)
+	var problems changes.Problems
+	if errors.As(err, &problems) {
+		return s.renderChange(c, http.StatusUnprocessableEntity, e, &rejected{closing: true, problems: problems, reason: reason})
 	}
-	if err := s.Changes.CloseByHand(c.Request().Context(), actor(c), e.Number, reason); err != nil {
+	if err != nil {
 		return err
 	}
 	return seeOther(c, views.ChangePath(e.Number))
@@ -168,15 +179,14 @@ func (s *server) renderChange(c echo.Context, status int, e entry, r *rejected) 
 	progress(&v, k, e, may(c, auth.Operator))
 	if may(c, auth.Operator) && e.app.ArchivedAt == 0 {
 		next(&v, e)
-		driftStep(&v, e)
+		driftStep(&v, e, r)
 	}
 	entryLinks(&v, e, may(c, auth.Operator) && e.app.ArchivedAt == 0)
 	if may(c, auth.Admin) && e.Outcome == store.Unknown && e.Settled == "" {
-		v.Close = &views.CloseForm{}
-		if r != nil && r.closing != nil {
-			v.Close = r.closing
+		v.Close = &views.CloseForm{Action: views.ChangePath(e.Number)}
+		if r != nil && r.closing {
+			v.Close.Open, v.Close.Reason, v.Close.Error = true, r.reason, r.faults(p)
 		}
-		v.Close.Action = views.ChangePath(e.Number)
 	}
 	explain(&v, e)
 	if err := s.threeWay(c, &v, k, e, r); err != nil {
@@ -348,12 +358,16 @@ func next(v *views.ChangePage, e entry) {
 }
 
 // driftStep offers the two ways out of a drift: take what is there as ours, or put ours back.
-func driftStep(v *views.ChangePage, e entry) {
+func driftStep(v *views.ChangePage, e entry, r *rejected) {
 	if e.Kind != store.KindDrift || e.app.Drift != e.Number {
 		return
 	}
 	p := v.P
-	v.Next = &views.NextStep{Action: views.AppPath(e.SDKAppID, ""), Title: p.T("drift.title"), Text: p.T("drift.text"), Seen: e.Found,
+	why := &views.ReasonField{Label: p.T("drift.reason")}
+	if r != nil {
+		why.Value, why.Error = r.reason, r.faults(p)
+	}
+	v.Next = &views.NextStep{Action: views.AppPath(e.SDKAppID, ""), Title: p.T("drift.title"), Text: p.T("drift.text"), Seen: e.Found, Reason: why,
 		Links:   []views.Link{{Href: views.AppPath(e.SDKAppID, "/compare?from="+sideRecord+"&to="+sideCloud), Text: p.T("drift.compare")}},
 		Buttons: []views.Button{{Do: "accept", Text: p.T("drift.accept"), Icon: "check"}, {Do: "put-back", Text: p.T("drift.put_back"), Icon: "arrow-back-up", Primary: true}}}
 }

@@ -210,12 +210,14 @@ func TestCloseByHand(t *testing.T) {
 	before := w.traces()
 	wantStatus(t, operator.post(change, url.Values{"do": {"close"}, "reason": {"x"}}), http.StatusForbidden)
 	operator.get("/events")
-	for reason, want := range map[string]int{"": 422, "  ": 422, strings.Repeat("é", 501): 422} {
+	long := w.T("problem.reason_long", "count", 501, "limit", 500)
+	for reason, want := range map[string]string{"": w.T("problem.reason_missing"), "  ": w.T("problem.reason_missing"), strings.Repeat("é", 501): long, "\uFFFD": w.T("problem.reason_text")} {
 		p := admin.post(change, url.Values{"do": {"close"}, "reason": {reason}})
-		if p.Code != want || p.attr("#close-reason", "value") != reason || p.count("#close-err") != 1 || p.count("details[open] #close-reason") != 1 {
-			t.Errorf("a reason of %d bytes: %d", len(reason), p.Code)
+		if p.Code != 422 || p.attr("#close-reason", "value") != reason || p.text("#close-err") != want || p.count("details[open] #close-reason") != 1 {
+			t.Errorf("a reason of %d bytes: %d %q", len(reason), p.Code, p.text("#close-err"))
 		}
 	}
+	wantStatus(t, admin.post(change, url.Values{"do": {"close"}, "reason": {"known\x00"}}), http.StatusUnprocessableEntity)
 	if w.traces() != before {
 		t.Error("a refused close left traces")
 	}
@@ -223,7 +225,7 @@ func TestCloseByHand(t *testing.T) {
 		wantStatus(t, admin.post(change, url.Values{"do": {do}}), http.StatusBadRequest)
 		admin.get("/events")
 	}
-	wantSeeOther(t, admin.post(change, url.Values{"do": {"close"}, "reason": {strings.Repeat("é", 499) + "\x00"}}), change)
+	wantSeeOther(t, admin.post(change, url.Values{"do": {"close"}, "reason": {" " + strings.Repeat("é", 500) + " "}}), change)
 	wantStatus(t, admin.get(change), http.StatusOK)
 }
 

@@ -68,18 +68,24 @@ func (s *server) side(ctx context.Context, a store.App, name string) (*store.Con
 	case sideRecord:
 		return s.known(ctx, a.Record)
 	}
+	e, err := s.changeOf(ctx, a, name)
+	if err != nil {
+		return nil, err
+	}
+	return s.known(ctx, entry{Change: e}.after())
+}
+
+// changeOf is the change of an app that a number in an address names.
+func (s *server) changeOf(ctx context.Context, a store.App, name string) (store.Change, error) {
 	number, err := strconv.ParseInt(name, 10, 64)
 	if err != nil {
-		return nil, store.ErrNotFound
+		return store.Change{}, store.ErrNotFound
 	}
 	e, err := s.Store.Change(ctx, number)
 	if err == nil && e.SDKAppID != a.SDKAppID {
 		err = store.ErrNotFound
 	}
-	if err != nil {
-		return nil, err
-	}
-	return s.known(ctx, entry{Change: e}.after())
+	return e, err
 }
 
 func (s *server) known(ctx context.Context, digest string) (*store.Configuration, error) {
@@ -187,14 +193,7 @@ func (s *server) restore(c echo.Context, a store.App, f *callbackForm, view chan
 	if name == "" || !may(c, auth.Operator) {
 		return nil, nil
 	}
-	number, err := strconv.ParseInt(name, 10, 64)
-	if err != nil {
-		return nil, store.ErrNotFound
-	}
-	e, err := s.Store.Change(c.Request().Context(), number)
-	if err == nil && e.SDKAppID != a.SDKAppID {
-		err = store.ErrNotFound
-	}
+	e, err := s.changeOf(c.Request().Context(), a, name)
 	if err != nil {
 		return nil, err
 	}
@@ -210,13 +209,14 @@ func (s *server) restore(c echo.Context, a store.App, f *callbackForm, view chan
 		return nil, err
 	}
 	p := s.printer(c)
-	f.url, f.reason = old.URL(), p.T("restore.reason", "Number", number)
-	var extra []string
+	cloud := store.None
 	if view.Reading != nil {
-		extra = changes.Compare(*old, view.Reading.Configuration).Added
+		cloud = view.Reading.Configuration
 	}
-	f.commands = store.NewConfiguration("", append(append([]string{}, old.Commands()...), extra...)).Commands()
-	n := &views.Notice{Level: "info", Title: p.T("restore.title", "Number", number), Text: p.T("restore.text"), Link: &views.Link{Href: views.ChangePath(number), Text: p.T("callback.open_link", "Number", number)}}
+	var extra []string
+	f.url, f.reason = old.URL(), p.T("restore.reason", "Number", e.Number)
+	f.commands, extra = changes.Restored(*old, cloud)
+	n := &views.Notice{Level: "info", Title: p.T("restore.title", "Number", e.Number), Text: p.T("restore.text"), Link: &views.Link{Href: views.ChangePath(e.Number), Text: p.T("callback.open_link", "Number", e.Number)}}
 	if len(extra) > 0 {
 		n.Level, n.Text = "care", p.T("restore.extra", "Words", join(p, eventNames(p, extra)))
 	}

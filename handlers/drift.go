@@ -3,7 +3,6 @@ package handlers
 import (
 	"errors"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -14,19 +13,14 @@ import (
 	"callboard/views"
 )
 
-// digest is what names a configuration.
-var digest = regexp.MustCompile(`^[0-9a-f]{64}$`)
-
 // acceptDrift takes what the cloud holds as our record. The form names what the person saw; if the cloud has moved on,
 // nothing is accepted.
 func (s *server) acceptDrift(c echo.Context, a store.App) error {
-	p := s.printer(c)
-	reason := orElse(strings.TrimSpace(c.FormValue("reason")), p.T("drift.accept_reason", "Number", a.Drift))
-	seen := c.FormValue("seen")
-	if !digest.MatchString(seen) {
-		return store.ErrMoved
+	number, err := s.Changes.AcceptDrift(c.Request().Context(), actor(c), a.SDKAppID, c.FormValue("seen"), s.driftReason(c, a, "drift.accept_reason"))
+	var problems changes.Problems
+	if errors.As(err, &problems) {
+		return s.rejectDrift(c, a, problems)
 	}
-	number, err := s.Store.AcceptRecord(c.Request().Context(), actor(c), a.SDKAppID, seen, store.Text(reason, 4*changes.MaxReason))
 	var open *store.OpenChangeError
 	if errors.As(err, &open) {
 		return seeOther(c, views.ChangePath(open.Number))
@@ -39,8 +33,11 @@ func (s *server) acceptDrift(c echo.Context, a store.App) error {
 
 // putBack plans to write our record over what the cloud holds.
 func (s *server) putBack(c echo.Context, a store.App) error {
-	p := s.printer(c)
-	plan, view, err := s.Changes.PutBack(c.Request().Context(), actor(c), a.SDKAppID, p.T("drift.put_back_reason", "Number", a.Drift))
+	plan, view, err := s.Changes.PutBack(c.Request().Context(), actor(c), a.SDKAppID, s.driftReason(c, a, "drift.put_back_reason"))
+	var problems changes.Problems
+	if errors.As(err, &problems) {
+		return s.rejectDrift(c, a, problems)
+	}
 	if errors.Is(err, changes.ErrNoReading) {
 		return s.unread(c, a, view)
 	}
@@ -48,6 +45,26 @@ func (s *server) putBack(c echo.Context, a store.App) error {
 		return err
 	}
 	return seeOther(c, views.AppPath(a.SDKAppID, "/callback/review/"+plan.ID))
+}
+
+// driftReason is what the person wrote, or a sentence that names the drift.
+func (s *server) driftReason(c echo.Context, a store.App, id string) string {
+	if typed := c.FormValue("reason"); strings.TrimSpace(typed) != "" {
+		return typed
+	}
+	return s.printer(c).T(id, "Number", a.Drift)
+}
+
+// rejectDrift gives the form of a drift back with what is wrong in it.
+func (s *server) rejectDrift(c echo.Context, a store.App, problems changes.Problems) error {
+	e, err := s.entryOf(c.Request().Context(), a.Drift)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.ErrMoved // accepted before, or back in step
+	}
+	if err != nil {
+		return err
+	}
+	return s.renderChange(c, http.StatusUnprocessableEntity, e, &rejected{problems: problems, reason: c.FormValue("reason")})
 }
 
 // planDelete plans to stop all callbacks of an app; the set is remembered by the entry.

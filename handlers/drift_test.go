@@ -162,6 +162,21 @@ func acceptIsRefused(t *testing.T, w *world) {
 	refused("another app", b.act(otherID, "accept", url.Values{"seen": {seen}}), http.StatusConflict)
 	w.untouched(before, "a refused accept")
 
+	newest := views.ChangePath(w.app(appID).Drift)
+	for _, do := range []string{"accept", "put-back"} {
+		before = w.traces()
+		p = b.act(appID, do, url.Values{"seen": {seen}, "reason": {strings.Repeat("é", 501)}})
+		refused(do+" for a long reason", p, http.StatusUnprocessableEntity)
+		if p.attr("#next-reason", "value") != strings.Repeat("é", 501) || p.text("#next-reason-err") != w.T("problem.reason_long", "count", 501, "limit", 500) {
+			t.Errorf("%s for a long reason: %q", do, p.text("#next-reason-err"))
+		}
+		if p = b.get(newest); p.count("#next-reason") != 1 || p.count("#next-reason-err") != 0 {
+			t.Errorf("%s: the form is gone", do)
+		}
+		w.untouched(before, do+" for a long reason")
+	}
+	refused("a long reason where nothing drifted", b.act(otherID, "accept", url.Values{"seen": {seen}, "reason": {strings.Repeat("é", 501)}}), http.StatusConflict)
+
 	open := b.unknown(appID, created)
 	before, ours = w.traces(), w.app(appID)
 	wantSeeOther(t, b.act(appID, "accept", url.Values{"seen": {seen}}), open)
@@ -188,20 +203,22 @@ func TestPutBack(t *testing.T) {
 			ticks    int
 			kind     string
 			restored string
+			reason   string
 		}{
-			{"something else", appID, newURL, "update_callback", 0, store.KindChange, oldURL},
-			{"deleted", appID, "", "set_callback", 0, store.KindChange, oldURL},
-			{"ours is none", otherID, newURL, "delete_callback", 1, store.KindDelete, ""},
+			{"something else", appID, newURL, "update_callback", 0, store.KindChange, oldURL, "  "},
+			{"deleted", appID, "", "set_callback", 0, store.KindChange, oldURL, " a mistake "},
+			{"ours is none", otherID, newURL, "delete_callback", 1, store.KindDelete, "", ""},
 		} {
 			drift, writes := b.drifted(row.id, row.address, created, ended), w.writes()
-			p := b.act(row.id, "put-back", nil)
+			p := b.act(row.id, "put-back", url.Values{"reason": {row.reason}})
 			wantStatus(t, p, http.StatusSeeOther)
+			why := orElse(strings.TrimSpace(row.reason), w.T("drift.put_back_reason", "Number", drift))
 			if !strings.HasPrefix(p.location(), formOf(row.id)+"/review/") || w.writes() != writes {
 				t.Fatalf("%s: leads to %q after %d writes", row.name, p.location(), w.writes()-writes)
 			}
 			plan := b.get(p.location())
 			if plan.count("input[name=tick]") != row.ticks || plan.count(`a[href="`+views.ChangePath(drift)+`"]`) == 0 || !strings.Contains(plan.text("main"), row.call) ||
-				!strings.Contains(plan.text("main"), w.T("drift.put_back_reason", "Number", drift)) {
+				!strings.Contains(plan.text("main"), why) {
 				t.Errorf("%s: the plan has %d ticks: %s", row.name, plan.count("input[name=tick]"), heading(plan))
 			}
 			e := w.entryAt(b.apply(p.location()))

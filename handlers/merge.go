@@ -46,22 +46,22 @@ func (s *server) threeWay(c echo.Context, v *views.ChangePage, k clock, e entry,
 	result := m.Commands
 	if r != nil && r.merging {
 		t.Chosen, result = r.url, r.commands
-		for _, x := range r.problems {
-			t.Errors = append(t.Errors, views.FieldError{Href: "#url-cloud", Text: problemText(p, x)})
+		for _, text := range r.faults(p) {
+			t.Errors = append(t.Errors, views.FieldError{Href: "#url-cloud", Text: text})
 		}
 	}
-	same := 0
+	var same []views.ThreeRow
 	for _, w := range store.NewConfiguration("", slices.Concat(m.Opened.Commands(), m.Cloud.Commands(), m.Mine.Commands())).Commands() {
-		if m.Opened.Has(w) == m.Cloud.Has(w) && m.Cloud.Has(w) == m.Mine.Has(w) {
-			same++
+		row := threeRow(p, m, w, slices.Contains(result, w))
+		if row.Opened == row.Cloud && row.Cloud == row.Mine {
+			same = append(same, row)
+		} else {
+			t.Rows = append(t.Rows, row)
 		}
-		t.Rows = append(t.Rows, threeRow(p, m, w, slices.Contains(result, w)))
 	}
 	// What differs comes first; what is the same on all sides stays below, so that it is sent along.
-	slices.SortStableFunc(t.Rows, func(a, b views.ThreeRow) int {
-		return count(a.Note == p.T("three.same")) - count(b.Note == p.T("three.same"))
-	})
-	t.Same = p.N("three.same_count", same)
+	t.Rows = append(t.Rows, same...)
+	t.Same = p.N("three.same_count", len(same))
 	v.Three = t
 	return nil
 }

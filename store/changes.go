@@ -145,16 +145,21 @@ func (s *Store) OpenChange(ctx context.Context, a Actor, in Intent) (number int6
 	return number, made, nil
 }
 
-func (t *tx) mayOpen(app App, in Intent) error {
+// free tells whether an app can get a new record: it is not put away, and no change of it is open.
+func (t *tx) free(app App) error {
 	if app.ArchivedAt != 0 {
 		return ErrArchived
 	}
 	open, err := t.openChange(app.SDKAppID)
-	if err != nil {
-		return err
+	if err == nil && open != 0 {
+		err = &OpenChangeError{Number: open}
 	}
-	if open != 0 {
-		return &OpenChangeError{Number: open}
+	return err
+}
+
+func (t *tx) mayOpen(app App, in Intent) error {
+	if err := t.free(app); err != nil {
+		return err
 	}
 	var taken int
 	if err := t.row(`SELECT COUNT(*) FROM changes WHERE sdkappid = $1 AND attempt = $2`, app.SDKAppID, int64(in.Attempt)).Scan(&taken); err != nil {

@@ -57,20 +57,13 @@ func (s *Store) AcceptRecord(ctx context.Context, a Actor, sdkappid int64, diges
 }
 
 func (t *tx) mayAccept(app App, digest string) error {
-	if app.ArchivedAt != 0 {
-		return ErrArchived
-	}
-	open, err := t.openChange(app.SDKAppID)
-	if err != nil {
+	if err := t.free(app); err != nil {
 		return err
-	}
-	if open != 0 {
-		return &OpenChangeError{Number: open}
 	}
 	if app.Drift == 0 {
 		return ErrMoved // accepted before, or back in step
 	}
-	return t.one(`UPDATE readings SET last_seen = last_seen WHERE id = $1 AND digest = $2`, app.ReadingID, digest)
+	return t.one(`UPDATE readings SET last_seen = last_seen WHERE id = $1 AND digest = $2`, app.ReadingID, storable(digest))
 }
 
 // Evidence is a moment, or an interval, at which an app's configuration was seen or set.

@@ -10,4 +10,4 @@ if [ "$free_kb" -lt "$needed_kb" ]; then
 	echo "make bench-full needs 20 GB of free disk in $folder; there are $((free_kb / 1024 / 1024)) GB. TMPDIR chooses another folder." >&2
 	exit 1
 fi
-exec dev/bench/with-postgres.sh go run ./dev/bench -full
+exec dev/scripts/with-postgres.sh --synced go run ./dev/bench -full

@@ -1,8 +1,15 @@
 #!/usr/bin/env bash
 # Runs the given command with CALLBOARD_TEST_POSTGRES naming a PostgreSQL server made for this run and thrown away after it.
-# Without arguments it runs every test with the race detector. Several runs side by side do not disturb each other.
+# Without a command it runs every test with the race detector. Several runs side by side do not disturb each other.
+# --synced before the command makes the server sync its commits as in use: for measuring, where they count.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+
+options=(-o fsync=off -o max_connections=300)
+if [ "${1:-}" = --synced ]; then
+	options=()
+	shift
+fi
 
 # The race detector needs cgo, which some people switch off for everything.
 # A package gets at most this long; the default of ten minutes is short for the race detector on two cores.
@@ -26,7 +33,7 @@ INSIDE
 # What is set for the user's own server must not lead the throw-away one to an address in use.
 unset PGPORT PGHOST PGUSER PGPASSWORD PGDATABASE PGSERVICE
 status=0
-CALLBOARD_CLUSTER_STARTED="$work/started" pg_virtualenv -t -o fsync=off -o max_connections=300 \
+CALLBOARD_CLUSTER_STARTED="$work/started" pg_virtualenv -t "${options[@]}" \
 	bash "$work/inside.sh" "$@" 3>&1 4>&2 >"$work/cluster.log" 2>&1 || status=$?
 
 if [ ! -e "$work/started" ]; then
