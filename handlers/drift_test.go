@@ -87,7 +87,7 @@ func TestAcceptDrift(t *testing.T) {
 			ours := w.app(appID).Record
 			drift := b.drifted(appID, row.address, created, members)
 			p := b.get(views.ChangePath(drift))
-			if got := p.values("main button[name=do]"); len(got) != 2 || got[0] != "accept" || got[1] != "put-back" {
+			if got := p.values("main button[name=do]"); len(got) != 2 || got[0] != "put-back" || got[1] != "accept" {
 				t.Errorf("%s: buttons %q", row.name, got)
 			}
 			if s := w.as(store.Support).get(views.ChangePath(drift)); s.count("main button[name=do]") != 0 {
