@@ -368,7 +368,7 @@ func driftStep(v *views.ChangePage, e entry, r *rejected) {
 		why.Value, why.Error = r.reason, r.faults(p)
 	}
 	v.Next = &views.NextStep{Action: views.AppPath(e.SDKAppID, ""), Title: p.T("drift.title"), Text: p.T("drift.text"), Seen: e.Found, Reason: why,
-		Links:   []views.Link{{Href: views.AppPath(e.SDKAppID, "/compare?from="+sideRecord+"&to="+sideCloud), Text: p.T("drift.compare")}},
+		Links: []views.Link{{Href: views.AppPath(e.SDKAppID, "/compare?from="+sideRecord+"&to="+sideCloud), Text: p.T("drift.compare")}},
 		// Enter in the field presses the first button, which has to be the one that a review follows.
 		Buttons: []views.Button{{Do: "put-back", Text: p.T("drift.put_back"), Icon: "arrow-back-up", Primary: true}, {Do: "accept", Text: p.T("drift.accept"), Icon: "check"}}}
 }
