@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 
 options=(-o fsync=off -o max_connections=300)
 if [ "${1:-}" = --synced ]; then
-	options=()
+	options=(-o fsync=on) # pg_virtualenv leaves it off
 	shift
 fi
 
