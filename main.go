@@ -23,11 +23,28 @@ var version = "dev"
 
 func main() {
 	syscall.Umask(0o077) // what the console writes is its owner's alone, the database too
+	tuneMemory()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl+C ends a stop that takes too long
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
+}
+
+// Memory for garbage: what pages and signatures leave behind is collected later than usual, because there is little
+// besides, but not beyond what a small machine gives. GOGC and GOMEMLIMIT set other values.
+const (
+	garbagePercent = 400
+	memoryLimit    = 80 << 20
+)
+
+func tuneMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbagePercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
 }
 
 // run is the whole program: it reads options, does what they say and returns the exit code.

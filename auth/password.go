@@ -43,7 +43,7 @@ var giveBack = time.AfterFunc(time.Hour, debug.FreeOSMemory)
 
 func release() {
 	hashing.Release(1)
-	giveBack.Reset(3 * time.Second)
+	giveBack.Reset(time.Second)
 }
 
 // HashPassword makes the Argon2id hash that is stored. ErrPassword or ErrBusy.

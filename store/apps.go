@@ -178,15 +178,30 @@ type AppRow struct {
 
 // Apps lists apps that are not archived, or only archived ones, by name.
 func (s *Store) Apps(ctx context.Context, archived bool) ([]AppRow, error) {
-	return all(ctx, s, scanAppRow, `SELECT `+appColumns+`, COALESCE(c.body, ''), COALESCE(l.who, ''), COALESCE(l.actor, ''), COALESCE(l.started_at, 0),
+	var readings []string // digests
+	list, err := all(ctx, s, func(r scanner) (AppRow, error) {
+		var a AppRow
+		var digest string
+		err := r.Scan(append(a.fields(), &digest, &a.LastWho, &a.LastActor, &a.LastAt, &a.Open, &a.OpenOutcome)...)
+		readings = append(readings, digest)
+		return a, err
+	}, `SELECT `+appColumns+`, COALESCE(r.digest, ''), COALESCE(l.who, ''), COALESCE(l.actor, ''), COALESCE(l.started_at, 0),
 			COALESCE(o.number, 0), COALESCE(o.outcome, '')
 		FROM apps
 		LEFT JOIN readings r ON r.id = apps.reading_id
-		LEFT JOIN configurations c ON c.digest = r.digest
 		LEFT JOIN changes o ON o.sdkappid = apps.sdkappid AND o.settled IS NULL AND o.outcome IN ('pending', 'unknown')
 		LEFT JOIN changes l ON l.number = COALESCE(o.number, apps.record_number)
-		WHERE CASE WHEN apps.archived_at IS NULL THEN 0 ELSE 1 END = CAST($1 AS BIGINT)
+		WHERE CASE WHEN apps.archived_at IS NULL THEN 0 ELSE 1 END = $1
 		ORDER BY lower(apps.name), apps.sdkappid`, flag(archived))
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		if list[i].Current, err = s.configurationOf(ctx, readings[i]); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
 }
 
 // CountArchived counts the apps that were put away.
@@ -221,18 +236,6 @@ func (a *App) fields() []any {
 func scanApp(r scanner) (App, error) {
 	var a App
 	err := r.Scan(a.fields()...)
-	return a, err
-}
-
-func scanAppRow(r scanner) (AppRow, error) {
-	var a AppRow
-	var body string
-	err := r.Scan(append(a.fields(), &body, &a.LastWho, &a.LastActor, &a.LastAt, &a.Open, &a.OpenOutcome)...)
-	if err != nil || body == "" {
-		return a, err
-	}
-	c, err := parseConfiguration(body)
-	a.Current = &c
 	return a, err
 }
 

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -132,6 +133,31 @@ func (t *tx) keepConfiguration(c Configuration) (string, error) {
 	return digest, err
 }
 
+// keptConfigurations bounds how many configurations stay in memory, some kilobytes each.
+const keptConfigurations = 2000
+
+// configurations remembers what was read: a configuration never changes under its digest. It starts anew when full.
+type configurations struct {
+	mu   sync.RWMutex
+	list map[string]Configuration
+}
+
+func (k *configurations) find(digest string) (Configuration, bool) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	c, ok := k.list[digest]
+	return c, ok
+}
+
+func (k *configurations) keep(digest string, c Configuration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.list == nil || len(k.list) >= keptConfigurations {
+		k.list = map[string]Configuration{}
+	}
+	k.list[digest] = c
+}
+
 // Configurations returns the stored configurations of the digests; unknown digests are left out.
 func (s *Store) Configurations(ctx context.Context, digests ...string) (map[string]Configuration, error) {
 	list := make(map[string]Configuration, len(digests))
@@ -139,15 +165,10 @@ func (s *Store) Configurations(ctx context.Context, digests ...string) (map[stri
 		if _, done := list[d]; done || d == "" {
 			continue
 		}
-		var body string
-		_, err := found(body, s.row(ctx, `SELECT body FROM configurations WHERE digest = $1`, d).Scan(&body))
+		c, err := s.Configuration(ctx, d)
 		if errors.Is(err, ErrNotFound) {
 			continue
 		}
-		if err != nil {
-			return nil, err
-		}
-		c, err := parseConfiguration(body)
 		if err != nil {
 			return nil, err
 		}
@@ -158,10 +179,17 @@ func (s *Store) Configurations(ctx context.Context, digests ...string) (map[stri
 
 // Configuration returns one stored configuration; ErrNotFound for an unknown digest.
 func (s *Store) Configuration(ctx context.Context, digest string) (Configuration, error) {
-	list, err := s.Configurations(ctx, digest)
-	c, ok := list[digest]
-	if err == nil && !ok {
-		err = ErrNotFound
+	if c, ok := s.known.find(digest); ok {
+		return c, nil
 	}
-	return c, err
+	var body string
+	if _, err := found(body, s.row(ctx, `SELECT body FROM configurations WHERE digest = $1`, digest).Scan(&body)); err != nil {
+		return Configuration{}, err
+	}
+	c, err := parseConfiguration(body)
+	if err != nil {
+		return Configuration{}, err
+	}
+	s.known.keep(digest, c)
+	return c, nil
 }

@@ -129,8 +129,11 @@ func TestConfigurationsAreStoredByteForByte(t *testing.T) {
 				t.Errorf("Configuration(%q): %v", d, err)
 			}
 		}
-		f.exec(`UPDATE configurations SET body = 'x' WHERE digest = $1`, confA.Digest())
-		if _, err := f.Configuration(ctx(t), confA.Digest()); err == nil || errors.Is(err, store.ErrNotFound) {
+		// One that was never read, as a configuration stays in memory once it was.
+		damaged, err := f.KeepConfiguration(ctx(t), store.NewConfiguration("https://damaged.example/", nil))
+		f.must(err)
+		f.exec(`UPDATE configurations SET body = 'x' WHERE digest = $1`, damaged)
+		if _, err := f.Configuration(ctx(t), damaged); err == nil || errors.Is(err, store.ErrNotFound) {
 			t.Errorf("a damaged row: %v", err)
 		}
 	})

@@ -124,7 +124,6 @@ type ExportEntry struct {
 // EachEntry calls f for every selected entry, newest first, reading in steps so that no connection is held while f writes.
 func (s *Store) EachEntry(ctx context.Context, f Filter, each func(ExportEntry) error) error {
 	f.Limit = 500
-	known := map[string]Configuration{}
 	for {
 		list, err := s.History(ctx, f)
 		if err != nil {
@@ -132,10 +131,10 @@ func (s *Store) EachEntry(ctx context.Context, f Filter, each func(ExportEntry) 
 		}
 		for _, c := range list {
 			e := ExportEntry{Change: c}
-			if e.PreviousConfiguration, err = s.remembered(ctx, known, c.Previous); err != nil {
+			if e.PreviousConfiguration, err = s.configurationOf(ctx, c.Previous); err != nil {
 				return err
 			}
-			if e.WantedConfiguration, err = s.remembered(ctx, known, c.Wanted); err != nil {
+			if e.WantedConfiguration, err = s.configurationOf(ctx, c.Wanted); err != nil {
 				return err
 			}
 			if err := each(e); err != nil {
@@ -149,21 +148,11 @@ func (s *Store) EachEntry(ctx context.Context, f Filter, each func(ExportEntry) 
 	}
 }
 
-// remembered looks a configuration up once; the memory is small and starts anew when full.
-func (s *Store) remembered(ctx context.Context, known map[string]Configuration, digest string) (*Configuration, error) {
+// configurationOf is nil where an entry has none.
+func (s *Store) configurationOf(ctx context.Context, digest string) (*Configuration, error) {
 	if digest == "" {
 		return nil, nil
 	}
-	c, ok := known[digest]
-	if !ok {
-		var err error
-		if c, err = s.Configuration(ctx, digest); err != nil {
-			return nil, err
-		}
-		if len(known) > 1000 {
-			clear(known)
-		}
-		known[digest] = c
-	}
-	return &c, nil
+	c, err := s.Configuration(ctx, digest)
+	return &c, err
 }

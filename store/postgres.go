@@ -16,9 +16,10 @@ import (
 const uniqueViolation = "23505"
 
 var postgresDialect = dialect{
-	name:  "postgres",
-	goose: goose.DialectPostgres,
-	now:   "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+	name:   "postgres",
+	goose:  goose.DialectPostgres,
+	parsed: true,
+	now:    "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
 	isUnique: func(err error) bool {
 		var e *pgconn.PgError
 		return errors.As(err, &e) && e.Code == uniqueViolation

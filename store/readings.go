@@ -134,24 +134,23 @@ func (s *Store) ReadingFailed(ctx context.Context, sdkappid int64, code *int64, 
 
 // CurrentReading returns the app's current interval; ErrNotFound while it was never read.
 func (s *Store) CurrentReading(ctx context.Context, sdkappid int64) (Reading, error) {
-	return found(scanReading(s.row(ctx, readingQuery+` JOIN apps a ON a.reading_id = r.id WHERE a.sdkappid = $1`, sdkappid)))
+	return s.reading(ctx, readingQuery+` JOIN apps a ON a.reading_id = r.id WHERE a.sdkappid = $1`, sdkappid)
 }
 
 // Reading returns one interval of an app.
 func (s *Store) Reading(ctx context.Context, sdkappid, id int64) (Reading, error) {
-	return found(scanReading(s.row(ctx, readingQuery+` WHERE r.id = $1 AND r.sdkappid = $2`, id, sdkappid)))
+	return s.reading(ctx, readingQuery+` WHERE r.id = $1 AND r.sdkappid = $2`, id, sdkappid)
 }
 
-const readingQuery = `SELECT r.id, r.sdkappid, c.body, r.first_seen, r.last_seen, r.request_id, COALESCE(r.drift_number, 0)
-	FROM readings r JOIN configurations c ON c.digest = r.digest`
+const readingQuery = `SELECT r.id, r.sdkappid, r.digest, r.first_seen, r.last_seen, r.request_id, COALESCE(r.drift_number, 0) FROM readings r`
 
-func scanReading(row scanner) (Reading, error) {
+func (s *Store) reading(ctx context.Context, query string, args ...any) (Reading, error) {
 	var r Reading
-	var body string
-	err := row.Scan(&r.ID, &r.SDKAppID, &body, &r.FirstSeen, &r.LastSeen, &r.RequestID, &r.Drift)
-	if err != nil {
+	var digest string
+	if _, err := found(r, s.row(ctx, query, args...).Scan(&r.ID, &r.SDKAppID, &digest, &r.FirstSeen, &r.LastSeen, &r.RequestID, &r.Drift)); err != nil {
 		return r, err
 	}
-	r.Configuration, err = parseConfiguration(body)
+	var err error
+	r.Configuration, err = s.Configuration(ctx, digest)
 	return r, err
 }

@@ -53,6 +53,7 @@ type Store struct {
 	reached func(point string)
 
 	statements sync.Map // of reading queries by their text
+	known      configurations
 	close      func() error
 }
 
@@ -62,6 +63,8 @@ type dialect struct {
 	goose    goose.Dialect
 	now      string // the database's clock as Unix milliseconds
 	isUnique func(error) bool
+	// parsed says that the driver keeps statements parsed by itself.
+	parsed bool
 }
 
 // Options says which database to open and with what.
@@ -230,16 +233,19 @@ func unavailable(err error) error {
 // row runs a reading query for one record.
 func (s *Store) row(ctx context.Context, query string, args ...any) *sql.Row {
 	statement, err := s.prepared(ctx, query) //nolint:sqlclosecheck // kept for the next time
-	if err != nil {
+	if err != nil || statement == nil {
 		// The plain query reports the same fault, in the one way that a row can.
 		return s.reader.QueryRowContext(ctx, s.sql(query), args...)
 	}
 	return statement.QueryRowContext(ctx, args...)
 }
 
-// prepared keeps reading statements parsed, which for the pages takes a fifth of their time. The texts are few: they
-// stand in this package, and filters only choose among their parts.
+// prepared keeps reading statements parsed, which for the pages takes a fifth of their time; nil where the driver does so
+// itself. The texts are few: they stand in this package, and filters only choose among their parts.
 func (s *Store) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
+	if s.dialect.parsed {
+		return nil, nil
+	}
 	if known, ok := s.statements.Load(query); ok {
 		return known.(*sql.Stmt), nil //nolint:errcheck // only statements are stored
 	}
@@ -253,13 +259,21 @@ func (s *Store) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
 	return statement, nil
 }
 
-// all collects the rows of a reading query.
-func all[T any](ctx context.Context, s *Store, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+// query runs a reading query for many records.
+func (s *Store) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	statement, err := s.prepared(ctx, query) //nolint:sqlclosecheck // kept for the next time
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, err
 	}
-	rows, err := statement.QueryContext(ctx, args...)
+	if statement == nil {
+		return s.reader.QueryContext(ctx, s.sql(query), args...)
+	}
+	return statement.QueryContext(ctx, args...)
+}
+
+// all collects the rows of a reading query.
+func all[T any](ctx context.Context, s *Store, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := s.query(ctx, query, args...)
 	if err != nil {
 		return nil, unavailable(err)
 	}

@@ -604,7 +604,7 @@ func historyTable(v HistoryPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			for _, r := range d.Rows {
-				templ_7745c5c3_Err = historyRow(v.Base, r).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = kept(v.Base, r, historyRow).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
