@@ -66,7 +66,6 @@ CREATE TABLE apps (
   watch_at       BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX apps_watch ON apps (watch_at);
-CREATE INDEX apps_list ON apps ((CASE WHEN archived_at IS NULL THEN 0 ELSE 1 END), lower(name), sdkappid);
 
 CREATE TABLE readings (
   id           BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
