@@ -44,6 +44,18 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	reader.SetMaxOpenConns(8)
 	reader.SetMaxIdleConns(8)
 	return &Store{dialect: sqliteDialect, writer: writer, reader: reader, close: func() error {
-		return errors.Join(reader.Close(), writer.Close())
+		return errors.Join(reader.Close(), atRest(writer), writer.Close())
 	}}, nil
+}
+
+// atRest waits until the one connection is free: a transaction that was given up is rolled back in the background, and
+// a process that ends meanwhile leaves its log behind.
+func atRest(writer *sql.DB) error {
+	ctx, cancel := context.WithTimeout(context.Background(), writeLimit)
+	defer cancel()
+	c, err := writer.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("waiting for the last write: %w", err)
+	}
+	return c.Close()
 }
