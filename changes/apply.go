@@ -82,7 +82,7 @@ func (s *Service) openChange(ctx context.Context, a store.Actor, p FullPlan, tar
 			return 0, 0, false, err
 		}
 		number, made, err = s.store.OpenChange(context.WithoutCancel(ctx), a, store.Intent{Plan: p.Plan, Host: target.Region.Host, Attempt: attempt,
-			Summary: p.Diff.Summary().String(), Lease: s.lease})
+			Summary: p.Diff.Summary().String(), About: p.Diff.About(), Lease: s.lease})
 		if store.IsAttemptTaken(err) {
 			continue
 		}

@@ -3,6 +3,7 @@ package changes
 import (
 	"encoding/json"
 	"net/url"
+	"slices"
 	"strings"
 
 	"callboard/store"
@@ -54,6 +55,15 @@ func hostOf(c store.Configuration) string {
 		return ""
 	}
 	return strings.ToLower(u.Host)
+}
+
+// About lists what a search finds the difference by: the URLs, and the words that are added or removed.
+func (d Diff) About() []string {
+	list := []string{d.After.URL()}
+	if d.URLChanged {
+		list = append(list, d.Before.URL())
+	}
+	return slices.Concat(list, d.Added, d.Removed)
 }
 
 // Summary is a difference in short, as lists show it. It is stored with the entry.

@@ -149,16 +149,17 @@ func aboutHost(r tencent.Reply) bool {
 }
 
 func (s *Service) keepReading(ctx context.Context, a store.Actor, app store.App, c store.Configuration, reply tencent.Reply) (store.Reading, error) {
-	summary := ""
+	summary, about := "", []string(nil)
 	if app.Record != "" && app.Record != c.Digest() {
 		ours, err := s.store.Configuration(ctx, app.Record)
 		if err != nil {
 			return store.Reading{}, err
 		}
-		summary = Compare(ours, c).Summary().String()
+		d := Compare(ours, c)
+		summary, about = d.Summary().String(), d.About()
 	}
 	return s.store.KeepReading(ctx, a, store.NewReading{SDKAppID: app.SDKAppID, Configuration: c, RequestID: reply.RequestID,
-		DurationMS: reply.Duration.Milliseconds(), Host: reply.Host, RecordVersion: app.RecordVersion, Summary: summary})
+		DurationMS: reply.Duration.Milliseconds(), Host: reply.Host, RecordVersion: app.RecordVersion, Summary: summary, About: about})
 }
 
 func codeOf(r tencent.Reply) *int64 {

@@ -4,13 +4,11 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
-	"net/url"
-	"regexp"
-	"strconv"
+	"slices"
 	"strings"
-	"unicode"
+	"sync"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -22,161 +20,11 @@ import (
 // historyRows is how many entries a page has.
 const historyRows = 50
 
-// search is what the address of the history asks for.
-type search struct {
-	q      string
-	tab    string
-	before int64
-}
-
-func readSearch(c echo.Context) search {
-	f := search{q: strings.TrimSpace(c.QueryParam("q")), tab: c.QueryParam("state")}
-	f.before, _ = strconv.ParseInt(c.QueryParam("before"), 10, 64)
-	if f.before < 0 {
-		f.before = 0
-	}
-	// PostgreSQL takes neither NUL nor broken text, not even to look for.
-	f.q = store.Text(f.q, 4096)
-	return f
-}
-
-// href keeps the search in the address of another tab or page.
-func (f search) href(path string) string {
-	q := url.Values{}
-	if f.q != "" {
-		q.Set("q", f.q)
-	}
-	if f.tab != "" {
-		q.Set("state", f.tab)
-	}
-	if f.before != 0 {
-		q.Set("before", itoa64(f.before))
-	}
-	if len(q) == 0 {
-		return path
-	}
-	return path + "?" + q.Encode()
-}
-
-// understood is a search in the terms of the store, with what was understood.
-type understood struct {
-	filter store.Filter
-	kind   string // "request_id", "app", "number", "attempt", "person", "url", or "" for everything
-	value  string
-	exact  bool // an id that leads straight to its entry when there is one
-}
-
-// requestID matches the documented shape and its beginnings; what a person copied may lack the front.
-var requestID = regexp.MustCompile(`(?i)^(id-)?([0-9a-f]{6,32}(-o(-s(e(q(-[0-9]*)?)?)?)?)?-?)$`)
-
-// insideText finds a RequestId in whatever stands around it.
-var insideText = regexp.MustCompile(`(?i)(?:^|[^0-9a-z-])(id-[0-9a-f]{6,32}(?:-o-seq-[0-9]+)?)(?:[^0-9a-z-]|$)`)
-
-// understand reads the search field: RequestId, SDKAppID, number, attempt id, person, else part of a URL.
-func (s *server) understand(ctx context.Context, f search) (understood, error) {
-	u := understood{filter: store.Filter{Before: f.before, Limit: historyRows + 1}, value: f.q}
-	tabFilter(&u.filter, f.tab)
-	text := strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || r == '\u200b' || r == '\ufeff' {
-			return -1
-		}
-		return r
-	}, f.q)
-	if found := insideText.FindStringSubmatch(f.q); found != nil && !requestID.MatchString(text) {
-		text = found[1] // a whole log line was pasted
-	}
-	if head, _, short := strings.Cut(text, "…"); short && requestID.MatchString(head) {
-		text = head // as lists print it
-	}
-	number, err := strconv.ParseInt(strings.TrimPrefix(text, "#"), 10, 64)
-	switch {
-	case text == "":
-		return u, nil
-	case err == nil && number > 0:
-		return s.understandNumber(ctx, u, text, number)
-	case strings.HasPrefix(strings.ToLower(text), "id-"):
-		if m := requestID.FindStringSubmatch(text); m != nil {
-			return u.byRequestID(m[2]), nil
-		}
-		u.kind, u.exact, u.value = "request_id", true, "Id-"+text[3:]
-		u.filter.RequestID = u.value
-		return u, nil
-	case requestID.MatchString(text) && strings.ContainsAny(text, "0123456789"):
-		return u.byRequestID(text), nil
-	}
-	return s.understandText(ctx, u, f.q)
-}
-
-// understandNumber: an app of this id, an entry of this number, or an attempt id. "#" means an entry.
-func (s *server) understandNumber(ctx context.Context, u understood, text string, number int64) (understood, error) {
-	u.value = itoa64(number)
-	if !strings.HasPrefix(text, "#") {
-		_, err := s.Store.App(ctx, number)
-		if err == nil {
-			u.kind, u.filter.SDKAppID = "app", number
-			return u, nil
-		}
-		if !errors.Is(err, store.ErrNotFound) {
-			return u, err
-		}
-	}
-	_, err := s.Store.Change(ctx, number)
-	if err == nil || strings.HasPrefix(text, "#") {
-		u.kind, u.exact, u.filter.Number = "number", true, number
-		return u, nil
-	}
-	if !errors.Is(err, store.ErrNotFound) {
-		return u, err
-	}
-	list, err := s.Store.History(ctx, store.Filter{Attempt: &number, Limit: 1})
-	if err != nil {
-		return u, err
-	}
-	if len(list) == 0 && requestID.MatchString(text) {
-		// The beginning of a RequestId can be digits alone.
-		return u.byRequestID(text), nil
-	}
-	u.kind, u.exact, u.filter.Attempt = "attempt", true, &number
-	return u, nil
-}
-
-// byRequestID looks for a RequestId, or its beginning, given without "Id-".
-func (u understood) byRequestID(text string) understood {
-	u.kind, u.exact = "request_id", true
-	u.value = "Id-" + strings.Replace(strings.Replace(strings.ToLower(text), "-o", "-O", 1), "-s", "-S", 1)
-	u.filter.RequestID = u.value
-	return u
-}
-
-// understandText: the whole name of somebody who made an entry, else part of a URL.
-func (s *server) understandText(ctx context.Context, u understood, text string) (understood, error) {
-	list, err := s.Store.History(ctx, store.Filter{Who: text, Limit: 1})
-	if err != nil {
-		return u, err
-	}
-	if len(list) > 0 {
-		u.kind, u.filter.Who = "person", text
-		return u, nil
-	}
-	u.kind, u.filter.URLPart = "url", text
-	return u, nil
-}
-
-// tabFilter turns a tab into a filter; an unknown tab shows everything.
-func tabFilter(f *store.Filter, tab string) {
-	switch tab {
-	case "changes":
-		f.Acts = true
-	case "drift":
-		f.Kind = store.KindDrift
-	case store.Refused, store.Unknown, store.NotSent, store.Applied:
-		f.State = tab
-	}
-}
-
 func (s *server) showHistory(c echo.Context) error {
 	f, ctx := readSearch(c), c.Request().Context()
-	u, err := s.understand(ctx, f)
+	v := views.HistoryPage{Base: s.base(c, "history.title"), Q: f.q}
+	k := s.clockOf(c, v.P)
+	u, err := s.understand(ctx, f, k)
 	if err != nil {
 		return err
 	}
@@ -184,53 +32,158 @@ func (s *server) showHistory(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if u.exact && len(list) == 1 && f.before == 0 && f.tab == "" {
-		return seeOther(c, views.ChangePath(list[0].Number), "found", u.kind)
+	if u.exact != "" && len(list.Entries) == 1 && f.before == 0 && f.tab == "" {
+		return seeOther(c, views.ChangePath(list.Entries[0].Number), "found", u.exact)
 	}
-	if code := u.filter.Attempt; code != nil && len(list) == 0 {
-		if _, known := findCode(*code); known {
-			return seeOther(c, "/errors/"+itoa64(*code))
-		}
+	v.Nav, v.ZoneHead = "history", v.P.T("history.entry", "Zone", k.zoneName())
+	v.Tabs, v.Export = s.historyTabs(ctx, v.P, f, u), search{q: f.q, tab: f.tab}.href("/history.jsonl")
+	searchNotes(&v, f, u)
+	if err := s.newer(ctx, &v, f, u); err != nil {
+		return err
 	}
-	return s.render(c, http.StatusOK, views.History(s.historyPage(c, f, u, list)))
+	s.historyList(&v, k, f, u, list)
+	return s.render(c, http.StatusOK, views.History(v))
 }
 
-func (s *server) historyPage(c echo.Context, f search, u understood, list []store.Entry) views.HistoryPage {
-	v := views.HistoryPage{Base: s.base(c, "history.title"), Q: f.q}
-	p, k := v.P, s.clockOf(c, v.P)
-	v.Nav, v.Search, v.ZoneHead = "history", "", p.T("history.entry", "Zone", k.zoneName())
-	v.Export = search{q: f.q, tab: f.tab}.href("/history.jsonl")
-	for _, tab := range []string{"", "changes", "drift", store.Refused, store.Unknown, store.NotSent} {
-		v.Tabs = append(v.Tabs, views.Tab{Href: search{q: f.q, tab: tab}.href("/history"), Text: p.T("history.tab." + orElse(tab, "all")), Current: tab == f.tab})
+// searchNotes say what was understood of a search, and what was not.
+func searchNotes(v *views.HistoryPage, f search, u understood) {
+	p := v.P
+	for _, c := range u.chips {
+		name := p.T("history.chip." + c.kind)
+		v.Chips = append(v.Chips, views.Chip{Name: name, Value: store.Text(c.value, maxWord), RemoveHref: search{q: u.without(c), tab: f.tab}.href("/history"), RemoveLabel: p.T("history.remove", "What", name)})
 	}
-	if u.kind != "" {
-		v.Chips = []views.Chip{{Name: p.T("history.chip." + u.kind), Value: store.Text(u.value, 80), RemoveHref: search{tab: f.tab}.href("/history"), RemoveLabel: p.T("history.remove", "What", p.T("history.chip."+u.kind))}}
+	for _, x := range u.ignored {
+		v.Notices = append(v.Notices, views.Notice{Level: "info", Title: p.T("history.ignored", "Text", x.text), Text: p.T("history.ignored." + x.id)})
+	}
+	if u.also != 0 {
+		v.Notices = append(v.Notices, views.Notice{Level: "info", Title: p.T("history.also_title", "Code", u.also), Text: p.T("history.also_text"),
+			Link: &views.Link{Href: views.ChangePath(u.also), Text: p.T("change.crumb", "Number", u.also)}})
+	}
+	if code := u.filter.Code; code != nil {
+		v.Code = &views.Link{Href: "/errors/" + itoa64(*code), Text: p.T("history.code_page", "Code", *code)}
+	}
+}
+
+// newer tells on a page further back how many entries came since the first page was shown.
+func (s *server) newer(ctx context.Context, v *views.HistoryPage, f search, u understood) error {
+	if f.before == 0 {
+		return nil
+	}
+	v.Newer = views.Link{Href: search{q: f.q, tab: f.tab}.href("/history"), Text: v.P.T("history.newest")}
+	if f.top == 0 {
+		return nil
+	}
+	filter := u.filter
+	filter.Before, filter.After, filter.Limit = 0, f.top, historyRows
+	list, err := s.Store.Entries(ctx, filter)
+	if n := len(list.Entries); n > 0 {
+		v.Newer.Text = v.P.N("history.new", n)
+	}
+	return err
+}
+
+// historyList shows what was found, or why nothing was.
+func (s *server) historyList(v *views.HistoryPage, k clock, f search, u understood, found store.Found) {
+	p, list := v.P, found.Entries
+	if found.Down != 0 {
+		v.Further = &views.Link{Href: search{q: f.q, tab: f.tab, before: found.Down, top: f.top}.href("/history"), Text: p.T("history.further")}
+		v.FurtherText = p.T("history.down_to", "Time", k.stamp(found.DownAt))
 	}
 	if len(list) == 0 {
-		v.Empty = emptyHistory(p, f, u)
-		return v
+		v.Empty = emptyHistory(p, f, u, found)
+		return
+	}
+	top := f.top
+	if f.before == 0 {
+		top = list[0].Number
 	}
 	if len(list) > historyRows {
 		list = list[:historyRows]
-		v.Older = search{q: f.q, tab: f.tab, before: list[historyRows-1].Number}.href("/history")
-	}
-	if f.before != 0 {
-		v.Newer = search{q: f.q, tab: f.tab}.href("/history")
+		v.Older = search{q: f.q, tab: f.tab, before: list[historyRows-1].Number, top: top}.href("/history")
 	}
 	v.Note = p.T("history.note", "First", list[0].Number, "Last", list[len(list)-1].Number)
 	v.Days = days(k, list)
-	return v
 }
 
-func emptyHistory(p *i18n.Printer, f search, u understood) *views.EmptyHistory {
+func emptyHistory(p *i18n.Printer, f search, u understood, found store.Found) *views.EmptyHistory {
 	all := views.Link{Href: "/history", Text: p.T("form.clear")}
 	switch {
 	case f.q == "" && f.tab == "" && f.before == 0:
 		return &views.EmptyHistory{Icon: "history", Title: p.T("history.none_title"), Text: p.T("history.none_text"), Links: []views.Link{{Href: "/apps", Text: p.T("problem.to_apps")}}}
-	case u.exact:
-		return &views.EmptyHistory{Icon: "search", Title: p.T("history.no_id_title", "What", p.T("history.chip."+u.kind)), Text: p.T("history.no_id_text", "Value", store.Text(u.value, 120)), Links: []views.Link{all}}
+	case u.exact != "":
+		return &views.EmptyHistory{Icon: "search", Title: p.T("history.no_id_title", "What", p.T("history.chip."+u.exact)), Text: p.T("history.no_id_text", "Value", store.Text(u.chips[len(u.chips)-1].value, 120)), Links: []views.Link{all}}
+	case found.Down != 0:
+		return &views.EmptyHistory{Icon: "search", Title: p.T("history.not_yet_title"), Text: p.T("history.not_yet_text"), Links: []views.Link{all}}
 	}
 	return &views.EmptyHistory{Icon: "search", Title: p.T("history.nothing_title"), Text: p.T("history.nothing_text"), Links: []views.Link{all}}
+}
+
+// historyTabs are the kinds of entries, with how many of each the search has.
+func (s *server) historyTabs(ctx context.Context, p *i18n.Printer, f search, u understood) []views.Tab {
+	n, known := s.counts.of(ctx, s, f.q, u)
+	var list []views.Tab
+	for _, t := range []struct {
+		name  string
+		count store.Count
+	}{{"", n.All}, {"changes", n.Acts}, {"drift", n.Drift}, {store.Refused, n.Refused}, {store.Unknown, n.Unknown}, {store.NotSent, n.NotSent}} {
+		tab := views.Tab{Href: search{q: f.q, tab: t.name}.href("/history"), Text: p.T("history.tab." + orElse(t.name, "all")), Current: t.name == f.tab}
+		if known {
+			tab.Count = p.Number(t.count.N)
+		}
+		if known && t.count.More {
+			tab.Count += "+"
+		}
+		list = append(list, tab)
+	}
+	return list
+}
+
+// countCache keeps the counts of searches for a moment, as every page of a search shows them.
+type countCache struct {
+	mu   sync.Mutex
+	list map[string]keptCounts
+}
+
+type keptCounts struct {
+	at     time.Time
+	counts store.Counts
+}
+
+// Counts are kept this long, and of so many searches.
+const (
+	countsLife = 10 * time.Second
+	countsKept = 500
+)
+
+// of counts the entries of a search without its tab; false: not of an id, and not when it failed, as a list without
+// counts beats no list.
+func (k *countCache) of(ctx context.Context, s *server, q string, u understood) (store.Counts, bool) {
+	if u.exact != "" {
+		return store.Counts{}, false
+	}
+	k.mu.Lock()
+	known, ok := k.list[q]
+	k.mu.Unlock()
+	if ok && time.Since(known.at) < countsLife {
+		return known.counts, true
+	}
+	f := u.filter
+	f.Before, f.Kind, f.Acts = 0, "", false
+	if !slices.ContainsFunc(u.chips, func(c chip) bool { return c.kind == "outcome" }) {
+		f.State = ""
+	}
+	n, err := s.Store.Counts(ctx, f)
+	if err != nil {
+		s.Log.Error("the entries of a search could not be counted", "err", err)
+		return n, false
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.list == nil || len(k.list) >= countsKept {
+		k.list = map[string]keptCounts{}
+	}
+	k.list[q] = keptCounts{time.Now(), n}
+	return n, true
 }
 
 // days groups entries by day in the person's zone.
@@ -308,7 +261,7 @@ type exportedConfiguration struct {
 // exportHistory streams what the search selects, one object a line, in constant memory.
 func (s *server) exportHistory(c echo.Context) error {
 	ctx := c.Request().Context()
-	u, err := s.understand(ctx, readSearch(c))
+	u, err := s.understand(ctx, readSearch(c), s.clockOf(c, s.printer(c)))
 	if err != nil {
 		return err
 	}

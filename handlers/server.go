@@ -45,6 +45,7 @@ type Options struct {
 type server struct {
 	Options
 	attention attentionCache
+	counts    countCache
 	readiness readiness
 }
 

@@ -16,7 +16,7 @@ import (
 // reads are the exported methods that write nothing.
 var reads = []string{
 	"App", "AppSecret", "Apps", "Attention", "AuditTrail", "Change", "CheckAudit", "Close", "Configuration", "ConfigurationAt", "Configurations", "CountArchived", "CurrentReading", "DriftSince",
-	"EachEntry", "Entries", "Exchange", "GraceOver", "HasUsers", "History", "MaySend", "Plan", "PlanState", "Reading", "Session", "Steps", "UserByName",
+	"EachEntry", "Counts", "Entries", "Exchange", "GraceOver", "HasUsers", "History", "MaySend", "Plan", "PlanState", "Reading", "Session", "Steps", "UserByName",
 }
 
 // act is one use of a writing method: what has to be there before, and what the audit says after.

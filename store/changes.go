@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -117,6 +118,7 @@ type Intent struct {
 	Host    string
 	Attempt uint32
 	Summary string
+	About   []string // URLs and words that a search finds the entry by
 	Lease   time.Duration
 }
 
@@ -184,7 +186,7 @@ func (t *tx) openChangeOf(a Actor, app App, in Intent) (number int64, pending bo
 	if stale {
 		c.Outcome, c.Cause, c.EndedAt = NotSent, CauseStale, t.now
 	}
-	number, err = t.insertChange(c)
+	number, err = t.insertChange(c, in.About)
 	if err != nil {
 		return 0, false, err
 	}
@@ -259,17 +261,25 @@ func (t *tx) addSteps(number int64, steps []Step) error {
 	return nil
 }
 
+// searchLimit bounds what a search looks through of an entry, in bytes.
+const searchLimit = 2000
+
+// Searchable is what a search for words finds an entry by.
+func Searchable(c Change, about []string) string {
+	return Text(strings.ToLower(strings.Join(append([]string{c.App, c.Actor.Name, c.Reason}, about...), " ")), searchLimit)
+}
+
 // insertChange writes an entry as it stands and makes it the app's newest.
-func (t *tx) insertChange(c Change) (int64, error) {
+func (t *tx) insertChange(c Change, about []string) (int64, error) {
 	var number int64
 	err := t.row(`INSERT INTO changes (kind, sdkappid, app, environment, region, host, call, attempt, plan, origin, outcome, cause,
-			actor, user_id, who, who_key, role, address, reason, summary, previous, wanted, found, started_at, ended_at, duration_ms, action_status, error_code, request_id)
+			actor, user_id, who, who_key, role, address, reason, summary, previous, wanted, found, started_at, ended_at, duration_ms, action_status, error_code, request_id, search)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULLIF($9, ''), NULLIF(CAST($10 AS BIGINT), 0), NULLIF($11, ''), $12, $13, $14, $15, $16, $17, $18, $19, $20,
-			NULLIF($21, ''), NULLIF($22, ''), NULLIF($23, ''), $24, NULLIF(CAST($25 AS BIGINT), 0), $26, $27, $28, $29)
+			NULLIF($21, ''), NULLIF($22, ''), NULLIF($23, ''), $24, NULLIF(CAST($25 AS BIGINT), 0), $26, $27, $28, $29, $30)
 		RETURNING number`,
 		c.Kind, c.SDKAppID, c.App, c.Environment, c.Region, c.Host, c.Call, c.Attempt, c.Plan, c.Origin, c.Outcome, c.Cause,
 		c.Actor.Kind, userID(c.Actor), c.Actor.Name, Key(c.Actor.Name), c.Actor.Role, c.Actor.Address, c.Reason, c.Summary,
-		c.Previous, c.Wanted, c.Found, c.StartedAt, c.EndedAt, c.DurationMS, c.ActionStatus, c.ErrorCode, c.RequestID).Scan(&number)
+		c.Previous, c.Wanted, c.Found, c.StartedAt, c.EndedAt, c.DurationMS, c.ActionStatus, c.ErrorCode, c.RequestID, Searchable(c, about)).Scan(&number)
 	if err != nil {
 		return 0, err
 	}

@@ -48,3 +48,10 @@ func SetWriteLimit(t testing.TB, d time.Duration) {
 func AddCookieKey(s *Store, key []byte) error {
 	return s.write(context.Background(), func(t *tx) error { return t.addCookieKey(key) })
 }
+
+// SetExamined makes the looks of a test shorter.
+func SetExamined(t interface{ Cleanup(func()) }, rows int) {
+	old := examined
+	examined = rows
+	t.Cleanup(func() { examined = old })
+}

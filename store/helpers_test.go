@@ -101,7 +101,7 @@ func (f fixture) read(sdkappid int64, c store.Configuration) store.Reading {
 
 func (f fixture) reading(sdkappid int64, c store.Configuration) store.NewReading {
 	f.t.Helper()
-	return store.NewReading{SDKAppID: sdkappid, Configuration: c, RequestID: "Id-read", DurationMS: 12, Host: "h.example", RecordVersion: f.app(sdkappid).RecordVersion, Summary: "{}"}
+	return store.NewReading{SDKAppID: sdkappid, Configuration: c, RequestID: "Id-read", DurationMS: 12, Host: "h.example", RecordVersion: f.app(sdkappid).RecordVersion, Summary: "{}", About: []string{c.URL()}}
 }
 
 func (f fixture) app(sdkappid int64) store.App {
@@ -136,7 +136,11 @@ func intent(p store.Plan, attempt uint32) store.Intent {
 // open writes the intent of a plan.
 func (f fixture) open(p store.Plan, attempt uint32) int64 {
 	f.t.Helper()
-	n, made, err := f.OpenChange(ctx(f.t), mei, intent(p, attempt))
+	in := intent(p, attempt)
+	c, err := f.Configuration(ctx(f.t), p.Wanted)
+	f.must(err)
+	in.About = []string{c.URL()}
+	n, made, err := f.OpenChange(ctx(f.t), mei, in)
 	f.must(err)
 	if !made {
 		f.t.Fatalf("plan %s had change %d already", p.ID, n)

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -12,16 +14,21 @@ const requestIDLimit = 256
 // Filter selects entries of the history. Zero values select everything.
 type Filter struct {
 	Before    int64 // numbers below this one, the cursor
+	After     int64 // numbers above this one
 	Number    int64
 	SDKAppID  int64
 	Attempt   *int64
-	Who       string // the whole name of a person, ignoring case
-	RequestID string // whole, or its beginning
-	URLPart   string // part of a callback URL, ignoring case
-	State     string // a settled state or outcome
+	Who       string   // the whole name of a person, ignoring case
+	RequestID string   // whole, or its beginning
+	Code      *int64   // of Tencent's answer
+	Words     []string // all of them, in app, person, reason, URL or command words, ignoring case
+	State     string   // a settled state or outcome
 	Kind      string
-	Acts      bool // only kinds that have an outcome
+	Acts      bool  // only kinds that have an outcome
+	From, To  int64 // when it began: not before, and before this, in Unix milliseconds
 	Limit     int
+
+	from, floor int64 // numbers that a look does not go below
 }
 
 // Entry is what lists show of an entry of the history.
@@ -40,12 +47,32 @@ type Entry struct {
 	RequestID   string
 }
 
-// Entries lists entries, newest first, with no more of each than lists show: reading whole changes takes three times as long.
-func (s *Store) Entries(ctx context.Context, f Filter) ([]Entry, error) {
+// Found is what one look at the history found.
+type Found struct {
+	Entries []Entry
+	// Down and DownAt are number and time of the last row that was looked at, where a look ended before the history
+	// did; 0 where it did not.
+	Down, DownAt int64
+}
+
+// Entries lists entries, newest first, with no more of each than lists show: reading whole changes takes three times as
+// long. A search for words, or for several things at once, looks at most at examined rows below the cursor.
+func (s *Store) Entries(ctx context.Context, f Filter) (Found, error) {
+	var v Found
+	f, err := s.bounded(ctx, f)
+	if err != nil {
+		return v, err
+	}
 	where, args := f.where()
-	return all(ctx, s, scanEntry, `SELECT changes.number, changes.kind, changes.app, changes.environment, changes.who, changes.summary,
+	v.Entries, err = all(ctx, s, scanEntry, `SELECT changes.number, changes.kind, changes.app, changes.environment, changes.who, changes.summary,
 			COALESCE(changes.outcome, ''), COALESCE(changes.settled, ''), changes.started_at, changes.duration_ms, changes.error_code, changes.request_id
 		FROM changes`+where+fmt.Sprintf(` ORDER BY changes.number DESC LIMIT %d`, f.Limit), args...)
+	if err != nil || len(v.Entries) == f.Limit || f.floor == 0 {
+		return v, err
+	}
+	v.Down = f.floor
+	_, err = found(v, s.row(ctx, `SELECT started_at FROM changes WHERE number >= $1 ORDER BY number LIMIT 1`, f.floor).Scan(&v.DownAt))
+	return v, err
 }
 
 func scanEntry(r scanner) (Entry, error) {
@@ -56,58 +83,236 @@ func scanEntry(r scanner) (Entry, error) {
 
 // History lists whole entries, newest first.
 func (s *Store) History(ctx context.Context, f Filter) ([]Change, error) {
-	where, args := f.where()
-	return all(ctx, s, scanChange, `SELECT `+changeColumns+` FROM changes`+where+fmt.Sprintf(` ORDER BY changes.number DESC LIMIT %d`, f.Limit), args...)
+	list, _, err := s.history(ctx, f)
+	return list, err
 }
 
-func (f Filter) where() (string, []any) {
+// history also tells down to which number was looked, 0 for the end of the history.
+func (s *Store) history(ctx context.Context, f Filter) (list []Change, down int64, err error) {
+	if f, err = s.bounded(ctx, f); err != nil {
+		return nil, 0, err
+	}
+	where, args := f.where()
+	list, err = all(ctx, s, scanChange, `SELECT `+changeColumns+` FROM changes`+where+fmt.Sprintf(` ORDER BY changes.number DESC LIMIT %d`, f.Limit), args...)
+	if len(list) == f.Limit {
+		return list, list[len(list)-1].Number, err
+	}
+	return list, f.floor, err
+}
+
+// examined is how many rows one look at the history goes through where no index leads to the rows alone. Tests make it smaller.
+var examined = 50_000
+
+// condition is one part of a search. Numbered placeholders are put in for its question marks.
+type condition struct {
+	sql     string
+	args    []any
+	indexed bool // an index has its rows in the order of their numbers
+}
+
+func (f Filter) conditions() []condition {
+	var list []condition
+	add := func(wanted, indexed bool, sql string, args ...any) {
+		if wanted {
+			list = append(list, condition{sql, args, indexed})
+		}
+	}
+	prefix := storable(f.RequestID)
+	add(f.Number != 0, true, `changes.number = ?`, f.Number)
+	add(f.Attempt != nil, true, `changes.attempt = ?`, f.Attempt)
+	// A range is an index look-up on both databases, which LIKE is not.
+	add(f.RequestID != "", true, `changes.request_id >= ? AND changes.request_id < ?`, prefix, prefix+afterRequestID)
+	add(f.SDKAppID != 0, true, `changes.sdkappid = ?`, f.SDKAppID)
+	add(f.Who != "", true, `changes.who_key = ?`, Key(f.Who))
+	add(f.Code != nil, true, `changes.error_code = ?`, f.Code)
+	add(f.State != "", true, `COALESCE(changes.settled, changes.outcome) = ?`, f.State)
+	add(f.Kind != "", true, `changes.kind = ?`, f.Kind)
+	add(f.Acts, false, `changes.outcome IS NOT NULL`)
+	for _, w := range f.Words {
+		add(true, false, `changes.search LIKE ? ESCAPE '!'`, "%"+likeEscape.Replace(strings.ToLower(storable(w)))+"%")
+	}
+	return list
+}
+
+// id tells whether the filter names entries by an id, which few have.
+func (f Filter) id() bool { return f.Number != 0 || f.Attempt != nil || f.RequestID != "" }
+
+// bounded turns times into numbers and, where no index leads to the rows alone, sets how far down a look goes.
+func (s *Store) bounded(ctx context.Context, f Filter) (Filter, error) {
+	var err error
+	if f.From != 0 {
+		if f.from, err = s.numberAt(ctx, f.From); err != nil {
+			return f, err
+		}
+	}
+	if f.To != 0 {
+		to, err := s.numberAt(ctx, f.To)
+		if err != nil {
+			return f, err
+		}
+		if f.Before == 0 || to < f.Before {
+			f.Before = to
+		}
+	}
+	list := f.conditions()
+	if f.id() || len(list) == 0 || (len(list) == 1 && list[0].indexed) {
+		return f, nil
+	}
+	f.floor, err = s.floor(ctx, f, list[0])
+	return f, err
+}
+
+// numberAt is the number from which on entries began at a moment or later.
+func (s *Store) numberAt(ctx context.Context, at int64) (int64, error) {
+	var number int64
+	_, err := found(number, s.row(ctx, `SELECT number FROM changes WHERE started_at >= $1 ORDER BY started_at, number LIMIT 1`, at).Scan(&number))
+	if errors.Is(err, ErrNotFound) {
+		return math.MaxInt64, nil
+	}
+	return number, err
+}
+
+// floor is the number that lies examined rows of the first condition below the cursor, 0 where there are fewer.
+func (s *Store) floor(ctx context.Context, f Filter, first condition) (int64, error) {
+	var number int64
+	var err error
+	if first.indexed {
+		only := Filter{Before: f.Before, After: f.After, from: f.from}
+		where, args := only.clauses([]condition{first})
+		_, err = found(number, s.row(ctx, `SELECT changes.number FROM changes`+where+fmt.Sprintf(` ORDER BY changes.number DESC LIMIT 1 OFFSET %d`, examined), args...).Scan(&number))
+		number++
+	} else {
+		// Numbers have few gaps, and a row is long.
+		var oldest int64
+		_, err = found(number, s.row(ctx, `SELECT COALESCE(MAX(number), 0), COALESCE(MIN(number), 0) FROM changes`).Scan(&number, &oldest))
+		if f.Before != 0 {
+			number = min(number, f.Before-1)
+		}
+		if number -= int64(examined) - 1; number <= oldest {
+			number = 0
+		}
+	}
+	if errors.Is(err, ErrNotFound) {
+		return 0, nil
+	}
+	return number, err
+}
+
+func (f Filter) where() (string, []any) { return f.clauses(f.conditions()) }
+
+// clauses joins conditions with the bounds of the numbers.
+func (f Filter) clauses(list []condition) (string, []any) {
+	if f.Before != 0 {
+		list = append(list, condition{sql: `changes.number < ?`, args: []any{f.Before}})
+	}
+	if low := max(f.from, f.floor, f.After+1); low > 1 {
+		list = append(list, condition{sql: `changes.number >= ?`, args: []any{low}})
+	}
 	var parts []string
 	var args []any
-	add := func(condition string, values ...any) {
-		for _, v := range values {
-			args = append(args, v)
-			condition = strings.Replace(condition, "?", fmt.Sprintf("$%d", len(args)), 1)
+	for _, c := range list {
+		for _, a := range c.args {
+			args = append(args, a)
+			c.sql = strings.Replace(c.sql, "?", fmt.Sprintf("$%d", len(args)), 1)
 		}
-		parts = append(parts, condition)
-	}
-	if f.Before != 0 {
-		add(`changes.number < ?`, f.Before)
-	}
-	if f.Number != 0 {
-		add(`changes.number = ?`, f.Number)
-	}
-	if f.SDKAppID != 0 {
-		add(`changes.sdkappid = ?`, f.SDKAppID)
-	}
-	if f.Attempt != nil {
-		add(`changes.attempt = ?`, *f.Attempt)
-	}
-	if f.Who != "" {
-		add(`changes.who_key = ?`, Key(f.Who))
-	}
-	if f.RequestID != "" {
-		// A range is an index look-up on both databases, which LIKE is not.
-		prefix := storable(f.RequestID)
-		add(`changes.request_id >= ? AND changes.request_id < ?`, prefix, prefix+afterRequestID)
-	}
-	if f.URLPart != "" {
-		like := `SELECT digest FROM configurations WHERE search LIKE ? ESCAPE '!'`
-		part := "%" + likeEscape.Replace(strings.ToLower(storable(f.URLPart))) + "%"
-		add(`(changes.wanted IN (`+like+`) OR changes.previous IN (`+like+`) OR changes.found IN (`+like+`))`, part, part, part)
-	}
-	if f.State != "" {
-		add(`COALESCE(changes.settled, changes.outcome) = ?`, f.State)
-	}
-	if f.Acts {
-		add(`changes.outcome IS NOT NULL`)
-	}
-	if f.Kind != "" {
-		add(`changes.kind = ?`, f.Kind)
+		parts = append(parts, c.sql)
 	}
 	if len(parts) == 0 {
-		return "", args
+		return "", nil
 	}
 	return " WHERE " + strings.Join(parts, " AND "), args
+}
+
+// Count is a number of entries; More says that there are more than were counted.
+type Count struct {
+	N    int
+	More bool
+}
+
+// Counts are the numbers of the tabs of a history.
+type Counts struct{ All, Acts, Drift, Refused, Unknown, NotSent Count }
+
+// counted is how far entries are counted.
+const counted = 10_000
+
+// Counts counts the entries of a filter without its tab, exactly up to ten thousand.
+func (s *Store) Counts(ctx context.Context, f Filter) (Counts, error) {
+	if len(f.conditions()) == 0 && f.From == 0 && f.To == 0 {
+		return s.countAll(ctx)
+	}
+	f, err := s.bounded(ctx, f)
+	if err != nil {
+		return Counts{}, err
+	}
+	where, args := f.where()
+	groups, err := all(ctx, s, scanGroup, `SELECT g.kind, g.state, COUNT(*) FROM (
+			SELECT changes.kind AS kind, COALESCE(changes.settled, changes.outcome, '') AS state FROM changes`+where+
+		fmt.Sprintf(` ORDER BY changes.number DESC LIMIT %d`, counted+1)+`) g GROUP BY g.kind, g.state`, args...)
+	if err != nil {
+		return Counts{}, err
+	}
+	return sum(groups, f.floor != 0), nil
+}
+
+// group is how many entries have a kind and a state.
+type group struct {
+	kind, state string
+	n           int
+}
+
+func scanGroup(r scanner) (group, error) {
+	var g group
+	return g, r.Scan(&g.kind, &g.state, &g.n)
+}
+
+func sum(groups []group, more bool) Counts {
+	var v Counts
+	for _, g := range groups {
+		v.All.N += g.n
+		if g.state != "" {
+			v.Acts.N += g.n
+		}
+		if g.kind == KindDrift {
+			v.Drift.N += g.n
+		}
+		switch g.state {
+		case Refused:
+			v.Refused.N += g.n
+		case Unknown:
+			v.Unknown.N += g.n
+		case NotSent:
+			v.NotSent.N += g.n
+		}
+	}
+	more = more || v.All.N > counted
+	for _, c := range []*Count{&v.All, &v.Acts, &v.Drift, &v.Refused, &v.Unknown, &v.NotSent} {
+		c.N, c.More = min(c.N, counted), more
+	}
+	return v
+}
+
+// countAll counts each tab by its index.
+func (s *Store) countAll(ctx context.Context) (Counts, error) {
+	var v Counts
+	for _, one := range []struct {
+		into  *Count
+		where string
+	}{
+		{&v.All, ``},
+		{&v.Acts, ` WHERE COALESCE(settled, outcome) >= ''`},
+		{&v.Drift, ` WHERE kind = 'drift'`},
+		{&v.Refused, ` WHERE COALESCE(settled, outcome) = 'refused'`},
+		{&v.Unknown, ` WHERE COALESCE(settled, outcome) = 'unknown'`},
+		{&v.NotSent, ` WHERE COALESCE(settled, outcome) = 'not_sent'`},
+	} {
+		var n int
+		err := s.row(ctx, fmt.Sprintf(`SELECT COUNT(*) FROM (SELECT 1 FROM changes%s LIMIT %d) few`, one.where, counted+1)).Scan(&n)
+		if err != nil {
+			return v, unavailable(err)
+		}
+		*one.into = Count{N: min(n, counted), More: n > counted}
+	}
+	return v, nil
 }
 
 // afterRequestID sorts behind whatever may follow the beginning of a stored RequestId.
@@ -125,7 +330,7 @@ type ExportEntry struct {
 func (s *Store) EachEntry(ctx context.Context, f Filter, each func(ExportEntry) error) error {
 	f.Limit = 500
 	for {
-		list, err := s.History(ctx, f)
+		list, down, err := s.history(ctx, f)
 		if err != nil {
 			return err
 		}
@@ -141,10 +346,10 @@ func (s *Store) EachEntry(ctx context.Context, f Filter, each func(ExportEntry) 
 				return err
 			}
 		}
-		if len(list) < f.Limit {
+		if down == 0 {
 			return nil
 		}
-		f.Before = list[len(list)-1].Number
+		f.Before = down
 	}
 }
 

@@ -26,7 +26,7 @@ func past(t *testing.T, db storetest.Database) fixture {
 	ota := store.Actor{Kind: store.PersonActor, UserID: 2, Name: "Öta", Role: store.Operator}
 	p, err := f.AddPlan(ctx(t), ota, newPlan(aurora, "ota"), store.NewConfiguration("https://odd.example/100%_a!b\\", nil))
 	f.must(err)
-	n, _, err := f.OpenChange(ctx(t), ota, store.Intent{Plan: p, Host: "h", Attempt: 900, Lease: time.Minute}) // 6
+	n, _, err := f.OpenChange(ctx(t), ota, store.Intent{Plan: p, Host: "h", Attempt: 900, Lease: time.Minute, About: []string{"https://odd.example/100%_a!b\\"}}) // 6
 	f.must(err)
 	e := ending(store.Unknown)
 	e.Reply.RequestID = "Id-%_'\U0010FFFF\U0010FFFFz"
@@ -59,11 +59,21 @@ func TestHistory(t *testing.T) {
 		{"not sent", store.Filter{State: store.NotSent}, []int64{5}},
 		{"no such state", store.Filter{State: "x"}, nil},
 		{"kind", store.Filter{Kind: store.KindDrift}, []int64{4}},
-		{"URL", store.Filter{URLPart: "C.Example"}, []int64{4, 2}},
-		{"URL with odd letters", store.Filter{URLPart: `100%_a!b\`}, []int64{6}},
-		{"URL: % is itself", store.Filter{URLPart: `1%_`}, nil},
-		{"URL: _ is itself", store.Filter{URLPart: `100_`}, nil},
-		{"URL: odd bytes", store.Filter{URLPart: "\x00\xff"}, nil},
+		{"code", store.Filter{Code: ptr[int64](0)}, []int64{4, 1}},
+		{"a code that was never answered", store.Filter{Code: ptr[int64](70001)}, nil},
+		{"acts", store.Filter{Acts: true}, []int64{7, 6, 5, 3, 2, 1}},
+		{"above", store.Filter{After: 5}, []int64{7, 6}},
+		{"words of reason, person and app, ignoring case", store.Filter{Words: []string{"BECAUSE", "mei", "bor"}}, []int64{7, 2}},
+		{"words that do not occur together", store.Filter{Words: []string{"borea", "aurora"}}, nil},
+		{"from the first", store.Filter{From: 1}, []int64{7, 6, 5, 4, 3, 2, 1}},
+		{"from a time to come", store.Filter{From: 1 << 52}, nil},
+		{"to the first", store.Filter{To: 1}, nil},
+		{"to a time to come", store.Filter{To: 1 << 52, SDKAppID: borea}, []int64{7, 2}},
+		{"URL", store.Filter{Words: []string{"C.Example"}}, []int64{4, 2}},
+		{"URL with odd letters", store.Filter{Words: []string{`100%_a!b\`}}, []int64{6}},
+		{"URL: % is itself", store.Filter{Words: []string{`1%_`}}, nil},
+		{"URL: _ is itself", store.Filter{Words: []string{`100_`}}, nil},
+		{"URL: odd bytes", store.Filter{Words: []string{"\x00\xff"}}, nil},
 		{"RequestId", store.Filter{RequestID: "Id-ok"}, []int64{1}},
 		{"RequestId's beginning", store.Filter{RequestID: "Id-"}, []int64{6, 4, 3, 2, 1}},
 		{"RequestId: letters count", store.Filter{RequestID: "id-"}, nil},
@@ -76,8 +86,8 @@ func TestHistory(t *testing.T) {
 		{"RequestId: NUL and bytes", store.Filter{RequestID: "Id-\x00\xff"}, nil},
 		{"app and state", store.Filter{SDKAppID: borea, State: store.Refused}, []int64{2}},
 		{"app and who, below", store.Filter{SDKAppID: aurora, Who: "mei", Before: 5}, []int64{3, 1}},
-		{"all at once", store.Filter{Before: 9, Number: 6, SDKAppID: aurora, Attempt: ptr[int64](900), Who: "öta", RequestID: "Id-%", URLPart: "odd", State: store.Unknown, Kind: store.KindChange}, []int64{6}},
-		{"all but one", store.Filter{Number: 6, SDKAppID: borea, Attempt: ptr[int64](900), Who: "öta", RequestID: "Id-%", URLPart: "odd", State: store.Unknown, Kind: store.KindChange}, nil},
+		{"all at once", store.Filter{Before: 9, Number: 6, SDKAppID: aurora, Attempt: ptr[int64](900), Who: "öta", RequestID: "Id-%", Words: []string{"odd"}, State: store.Unknown, Kind: store.KindChange}, []int64{6}},
+		{"all but one", store.Filter{Number: 6, SDKAppID: borea, Attempt: ptr[int64](900), Who: "öta", RequestID: "Id-%", Words: []string{"odd"}, State: store.Unknown, Kind: store.KindChange}, nil},
 	}
 	both(t, func(t *testing.T, db storetest.Database) {
 		f := past(t, db)
@@ -100,7 +110,7 @@ func TestHistory(t *testing.T) {
 				short = append(short, store.Entry{Number: c.Number, Kind: c.Kind, App: c.App, Environment: c.Environment, Who: c.Actor.Name, Summary: c.Summary, Outcome: c.Outcome,
 					Settled: c.Settled, StartedAt: c.StartedAt, DurationMS: c.DurationMS, ErrorCode: c.ErrorCode, RequestID: c.RequestID})
 			}
-			same(t, test.name+": in short", short, entries)
+			same(t, test.name+": in short", short, entries.Entries)
 		}
 	})
 }
@@ -173,6 +183,92 @@ func TestEachEntry(t *testing.T) {
 	})
 }
 
+// TestLooksAreBounded pages through searches that no index answers: every look ends after a number of rows, and going on
+// where it ended finds each entry once.
+func TestLooksAreBounded(t *testing.T) {
+	tests := []struct {
+		name  string
+		f     store.Filter
+		want  int // entries in all
+		looks int
+	}{
+		{"words that every row has", store.Filter{Words: []string{"word"}}, 900, 19},
+		{"words that one row in nine has", store.Filter{Words: []string{"word", "ninth"}}, 100, 9},
+		{"words that no row has", store.Filter{Words: []string{"nowhere"}}, 0, 9},
+		{"an app and a state", store.Filter{SDKAppID: aurora, State: store.Refused}, 100, 9},
+		{"an app and words that are rare in it", store.Filter{SDKAppID: borea, Words: []string{"word"}}, 0, 1},
+		{"an id needs no bound", store.Filter{RequestID: "Id-many-77", State: store.Applied}, 10, 1},
+		{"a single filter needs no bound", store.Filter{State: store.Refused}, 100, 3},
+	}
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := newFixture(t, db)
+		f.many(900)
+		f.exec(`UPDATE changes SET search = CASE WHEN outcome = 'refused' THEN 'word ninth' ELSE 'word' END, started_at = number * 1000`)
+		store.SetExamined(t, 100)
+		for _, test := range tests {
+			test.f.Limit = 50
+			seen, looks := map[int64]bool{}, 0
+			for before := int64(1); before != 0; looks++ {
+				found, err := f.Entries(ctx(t), test.f)
+				f.must(err)
+				for _, e := range found.Entries {
+					if seen[e.Number] {
+						t.Fatalf("%s: entry %d comes twice", test.name, e.Number)
+					}
+					seen[e.Number] = true
+				}
+				if before = found.Down; before != 0 && found.DownAt != before*1000 {
+					t.Errorf("%s: down to %d at %d", test.name, before, found.DownAt)
+				}
+				if len(found.Entries) == test.f.Limit {
+					before = found.Entries[test.f.Limit-1].Number
+				}
+				test.f.Before = before
+			}
+			if len(seen) != test.want || looks != test.looks {
+				t.Errorf("%s: %d entries in %d looks, want %d in %d", test.name, len(seen), looks, test.want, test.looks)
+			}
+			test.f.Before, looks = 0, 0
+			f.must(f.EachEntry(ctx(t), test.f, func(store.ExportEntry) error { looks++; return nil }))
+			if looks != test.want {
+				t.Errorf("%s: an export has %d entries, want %d", test.name, looks, test.want)
+			}
+		}
+	})
+}
+
+func TestCounts(t *testing.T) {
+	n := func(n int) store.Count { return store.Count{N: n} }
+	tests := []struct {
+		name string
+		f    store.Filter
+		want store.Counts
+	}{
+		{"everything", store.Filter{}, store.Counts{All: n(7), Acts: n(6), Drift: n(1), Refused: n(1), Unknown: n(1), NotSent: n(1)}},
+		{"an app", store.Filter{SDKAppID: borea}, store.Counts{All: n(2), Acts: n(2), Refused: n(1)}},
+		{"words", store.Filter{Words: []string{"c.example"}}, store.Counts{All: n(2), Acts: n(1), Drift: n(1), Refused: n(1)}},
+		{"a time", store.Filter{From: 1 << 52}, store.Counts{}},
+	}
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := past(t, db)
+		for _, test := range tests {
+			got, err := f.Counts(ctx(t), test.f)
+			f.must(err)
+			same(t, test.name, test.want, got)
+		}
+		f.many(10_100)
+		most := store.Count{N: 10_000, More: true}
+		got, err := f.Counts(ctx(t), store.Filter{})
+		f.must(err)
+		same(t, "many", store.Counts{All: most, Acts: most, Drift: n(1), Refused: n(1123), Unknown: n(1), NotSent: n(1)}, got)
+		got, err = f.Counts(ctx(t), store.Filter{SDKAppID: aurora})
+		f.must(err)
+		if got.All != most || !got.Refused.More || got.Refused.N < 1000 {
+			t.Errorf("of an app: %+v", got)
+		}
+	})
+}
+
 func TestFiltersUseTheirIndex(t *testing.T) {
 	tests := []struct {
 		name, index string
@@ -188,6 +284,7 @@ func TestFiltersUseTheirIndex(t *testing.T) {
 		{"state", "changes_state", store.Filter{State: store.NotSent}},
 		{"app below", "changes_app", store.Filter{SDKAppID: borea, Before: 500}},
 		{"state below", "changes_state", store.Filter{State: store.NotSent, Before: 500}},
+		{"code", "changes_code", store.Filter{Code: ptr[int64](60020)}},
 	}
 	both(t, func(t *testing.T, db storetest.Database) {
 		f := past(t, db)

@@ -27,6 +27,7 @@ type NewReading struct {
 	RecordVersion int64
 	// Summary is what changes says about the difference to our record, for the drift entry.
 	Summary string
+	About   []string // URLs and words that a search finds the drift by
 }
 
 // KeepReading stores an answer: it prolongs the current interval or begins another. While no change is open it also
@@ -102,7 +103,7 @@ func (t *tx) enterDrift(a Actor, app App, r *Reading, n NewReading) error {
 	c := Change{Kind: KindDrift, App: app.Name, SDKAppID: app.SDKAppID, Environment: app.Environment, Region: app.Region, Host: n.Host,
 		Call: "get_callback", Previous: app.Record, Found: n.Configuration.Digest(), Summary: n.Summary, StartedAt: t.now,
 		ActionStatus: "OK", ErrorCode: &code, RequestID: r.RequestID, DurationMS: &n.DurationMS, Actor: Console}
-	number, err := t.insertChange(c)
+	number, err := t.insertChange(c, n.About)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"sync"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
@@ -43,9 +44,9 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	}
 	reader.SetMaxOpenConns(8)
 	reader.SetMaxIdleConns(8)
-	return &Store{dialect: sqliteDialect, writer: writer, reader: reader, close: func() error {
+	return &Store{dialect: sqliteDialect, writer: writer, reader: reader, close: sync.OnceValue(func() error { //nolint:contextcheck // closing has to end whatever the opener waits for
 		return errors.Join(reader.Close(), atRest(writer), writer.Close())
-	}}, nil
+	})}, nil
 }
 
 // atRest waits until the one connection is free: a transaction that was given up is rolled back in the background, and

@@ -37,12 +37,12 @@ type past struct {
 	apps    []app
 	seeded  Seeded
 	// The difference between two configurations of one app is the same every time.
-	summaries map[[3]int]string
+	differences map[[3]int]difference
 }
 
 func newPast(o Options) *past {
 	random := rand.New(rand.NewPCG(20, 26))
-	p := &past{options: o, random: random, often: rand.NewZipf(random, 1.2, 12, uint64(o.Apps-1)), summaries: map[[3]int]string{}}
+	p := &past{options: o, random: random, often: rand.NewZipf(random, 1.2, 12, uint64(o.Apps-1)), differences: map[[3]int]difference{}}
 	for i := range o.Apps {
 		p.apps = append(p.apps, newApp(random, i))
 	}
@@ -85,8 +85,15 @@ func newApp(random *rand.Rand, i int) app {
 // entry is one change with all that hangs on it.
 type entry struct {
 	store.Change
+	about   []string
 	plan    string
 	planned int64
+}
+
+// difference is what package changes says about two configurations.
+type difference struct {
+	summary string
+	about   []string
 }
 
 // next makes the entry of a number.
@@ -133,7 +140,8 @@ func (p *past) change(e *entry, a *app, wanted int) {
 	p.person(e)
 	e.plan, e.planned = fmt.Sprintf("%016x", mix(uint64(e.Number))), e.StartedAt-40_000
 	attempt := int64(uint32(e.Number) * 2654435761) // an odd factor: no two numbers share one
-	e.Attempt, e.Previous, e.Wanted, e.Summary = &attempt, a.digests[a.current], a.digests[wanted], p.summary(a, a.current, wanted)
+	e.Attempt, e.Previous, e.Wanted = &attempt, a.digests[a.current], a.digests[wanted]
+	p.compare(e, a, a.current, wanted)
 	took, code, status := 40+p.random.Int64N(220), int64(0), int64(200)
 	e.DurationMS, e.EndedAt, e.HTTPStatus, e.ErrorCode = &took, e.StartedAt+took+35, &status, &code
 	e.ActionStatus, e.RequestID, e.Outcome = "OK", requestID(uint64(e.Number), e.Number), store.Applied
@@ -167,17 +175,19 @@ func (p *past) refuse(e *entry) {
 func (p *past) drift(e *entry, a *app, found int) {
 	took, code := 40+p.random.Int64N(90), int64(0)
 	e.Kind, e.Call, e.Actor, e.Previous, e.Found = store.KindDrift, string(tencent.CallGetCallback), store.Console, a.digests[a.current], a.digests[found]
-	e.Summary, e.DurationMS, e.ErrorCode, e.ActionStatus, e.RequestID = p.summary(a, a.current, found), &took, &code, "OK", requestID(uint64(e.Number), e.Number)
+	e.DurationMS, e.ErrorCode, e.ActionStatus, e.RequestID = &took, &code, "OK", requestID(uint64(e.Number), e.Number)
+	p.compare(e, a, a.current, found)
 }
 
-func (p *past) summary(a *app, from, to int) string {
+func (p *past) compare(e *entry, a *app, from, to int) {
 	key := [3]int{int(a.id), from, to}
-	text, ok := p.summaries[key]
+	d, ok := p.differences[key]
 	if !ok {
-		text = changes.Compare(a.pool[from], a.pool[to]).Summary().String()
-		p.summaries[key] = text
+		x := changes.Compare(a.pool[from], a.pool[to])
+		d = difference{x.Summary().String(), x.About()}
+		p.differences[key] = d
 	}
-	return text
+	e.Summary, e.about = d.summary, d.about
 }
 
 func pick(random *rand.Rand, list []string) string { return list[random.IntN(len(list))] }

@@ -17,7 +17,7 @@ type table struct {
 var (
 	plans = table{"plans", strings.Fields(`id kind sdkappid call base base_seen opened_at wanted reason user_id who role region newest made_at expires_at`)}
 	list  = table{"changes", strings.Fields(`number kind sdkappid app environment region host call attempt plan outcome settled cause actor who who_key role address
-		reason summary previous wanted found started_at ended_at settled_at duration_ms http_status action_status error_code error_info request_id read_back read_back_at`)}
+		reason summary previous wanted found started_at ended_at settled_at duration_ms http_status action_status error_code error_info request_id read_back read_back_at search`)}
 	exchanges = table{"exchanges", strings.Fields(`number request answer answer_size answer_cut`)}
 	steps     = table{"change_steps", strings.Fields(`number seq at step code detail`)}
 )
@@ -27,7 +27,7 @@ func (p *past) changeRow(e entry) []any {
 		e.Number, e.Kind, e.SDKAppID, e.App, e.Environment, e.Region, e.Host, e.Call, null(e.Attempt), some(e.plan), some(e.Outcome), some(e.Settled), e.Cause,
 		e.Actor.Kind, e.Actor.Name, store.Key(e.Actor.Name), e.Actor.Role, e.Actor.Address, e.Reason, e.Summary, some(e.Previous), some(e.Wanted), some(e.Found),
 		e.StartedAt, some(e.EndedAt), some(e.SettledAt), null(e.DurationMS), null(e.HTTPStatus), e.ActionStatus, null(e.ErrorCode), e.ErrorInfo, e.RequestID,
-		some(e.ReadBack), some(e.ReadBackAt),
+		some(e.ReadBack), some(e.ReadBackAt), store.Searchable(e.Change, e.about),
 	}
 }
 

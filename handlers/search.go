@@ -1,0 +1,370 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/labstack/echo/v4"
+
+	"callboard/store"
+)
+
+// Limits of a search. What is beyond is ignored, and the page says so.
+const (
+	maxQuery = 4096 // bytes
+	maxWords = 6
+	maxWord  = 80 // bytes
+)
+
+// search is what the address of the history asks for.
+type search struct {
+	q      string
+	tab    string
+	before int64
+	top    int64 // the newest entry when the first page was shown
+}
+
+func readSearch(c echo.Context) search {
+	f := search{q: strings.TrimSpace(c.QueryParam("q")), tab: c.QueryParam("state"), before: positive(c.QueryParam("before")), top: positive(c.QueryParam("top"))}
+	// PostgreSQL takes neither NUL nor broken text, not even to look for.
+	f.q = store.Text(f.q, maxQuery)
+	return f
+}
+
+func positive(text string) int64 {
+	n, _ := strconv.ParseInt(text, 10, 64)
+	return max(n, 0)
+}
+
+// href keeps the search in the address of another tab or page.
+func (f search) href(path string) string {
+	q := url.Values{}
+	if f.q != "" {
+		q.Set("q", f.q)
+	}
+	if f.tab != "" {
+		q.Set("state", f.tab)
+	}
+	if f.before != 0 {
+		q.Set("before", itoa64(f.before))
+		if f.top != 0 {
+			q.Set("top", itoa64(f.top))
+		}
+	}
+	if len(q) == 0 {
+		return path
+	}
+	return path + "?" + q.Encode()
+}
+
+// chip is one part of a search with what was understood by it; terms are the places of its parts in the search.
+type chip struct {
+	kind, value string
+	terms       []int
+}
+
+// ignored is a part of a search that means nothing, with the id of the sentence that says why.
+type ignored struct{ id, text string }
+
+// understood is a search in the terms of the store, with what was understood.
+type understood struct {
+	filter  store.Filter
+	chips   []chip
+	ignored []ignored
+	exact   string // the kind of id that leads straight to its entry when there is one
+	also    int64  // an entry whose number is the code that was looked for
+	terms   []term
+}
+
+// without is the search less one chip.
+func (u understood) without(c chip) string {
+	var rest []string
+	for i, t := range u.terms {
+		if !slices.Contains(c.terms, i) {
+			rest = append(rest, t.raw)
+		}
+	}
+	return strings.Join(rest, " ")
+}
+
+// term is one word of a search, or a filter such as app:1400000001 or by:"Mei Lin".
+type term struct{ raw, name, value string }
+
+// filterNames are the filters that can be typed.
+var filterNames = []string{"app", "code", "by", "outcome", "from", "to"}
+
+var oneTerm = regexp.MustCompile(`(?i)^(?:(` + strings.Join(filterNames, "|") + `)[:：](?:"([^"]*)"?|(\S*))|\S+)`)
+
+func terms(q string) []term {
+	var list []term
+	for q = strings.TrimSpace(q); q != ""; q = strings.TrimLeftFunc(q, unicode.IsSpace) {
+		m := oneTerm.FindStringSubmatch(q)
+		list = append(list, term{raw: m[0], name: strings.ToLower(m[1]), value: m[2] + m[3]})
+		q = q[len(m[0]):]
+	}
+	return list
+}
+
+// understand reads the search field and the tab.
+func (s *server) understand(ctx context.Context, f search, k clock) (understood, error) {
+	u := understood{filter: store.Filter{Before: f.before, Limit: historyRows + 1}, terms: terms(f.q)}
+	var free []int
+	for i, t := range u.terms {
+		switch {
+		case t.name == "":
+			free = append(free, i)
+		case t.value != "":
+			if err := s.typed(ctx, &u, i, k); err != nil {
+				return u, err
+			}
+		}
+	}
+	err := s.free(ctx, &u, free)
+	tabFilter(&u.filter, f.tab)
+	return u, err
+}
+
+// typed understands one filter by its name.
+func (s *server) typed(ctx context.Context, u *understood, i int, k clock) error {
+	t := u.terms[i]
+	kind := t.name
+	switch t.name {
+	case "app":
+		id, err := s.appNamed(ctx, t.value)
+		if err != nil {
+			return err
+		}
+		if u.filter.SDKAppID = id; id == 0 {
+			u.filter.Words, kind = append(u.filter.Words, store.Text(t.value, maxWord)), "words"
+		}
+	case "by":
+		u.filter.Who = t.value
+	case "code":
+		code, ok := whole(t.value)
+		if !ok {
+			u.ignore("code", t.raw)
+			return nil
+		}
+		u.filter.Code = &code
+	case "outcome":
+		if !slices.Contains(states, t.value) {
+			u.ignore("outcome", t.raw)
+			return nil
+		}
+		u.filter.State = t.value
+	default:
+		from, to, ok := k.span(t.value)
+		if !ok {
+			u.ignore("date", t.raw)
+			return nil
+		}
+		if t.name == "from" {
+			u.filter.From = from
+		} else {
+			u.filter.To = to
+		}
+	}
+	u.add(kind, t.value, i)
+	return nil
+}
+
+func whole(text string) (int64, bool) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	return n, err == nil
+}
+
+// states are the values of outcome:.
+var states = []string{store.Pending, store.Applied, store.Refused, store.Unknown, store.NotSent, store.NotApplied, store.Overtaken}
+
+func (u *understood) add(kind, value string, terms ...int) {
+	u.chips = append(u.chips, chip{kind, value, terms})
+}
+
+func (u *understood) ignore(id, text string) {
+	u.ignored = append(u.ignored, ignored{id, store.Text(text, maxWord)})
+}
+
+// appNamed is the app of an SDKAppID or a name, 0 when there is none.
+func (s *server) appNamed(ctx context.Context, text string) (int64, error) {
+	if id, err := strconv.ParseInt(text, 10, 64); err == nil && id > 0 {
+		return id, nil
+	}
+	for _, archived := range []bool{false, true} {
+		list, err := s.Store.Apps(ctx, archived)
+		if err != nil {
+			return 0, err
+		}
+		for _, a := range list {
+			if store.Key(a.Name) == store.Key(text) {
+				return a.SDKAppID, nil
+			}
+		}
+	}
+	return 0, nil
+}
+
+// span is a day or a minute in the person's zone, or an age such as 3d or 12h, as Unix milliseconds from and to.
+func (k clock) span(text string) (from, to int64, ok bool) {
+	if n, err := strconv.Atoi(strings.TrimRight(text, "dh")); err == nil && n > 0 && n < 100_000 && len(text) == len(strconv.Itoa(n))+1 {
+		unit := time.Hour
+		if strings.HasSuffix(text, "d") {
+			unit *= 24
+		}
+		at := k.now.Add(-time.Duration(n) * unit).UnixMilli()
+		return at, at, true
+	}
+	if t, err := time.ParseInLocation("2006-01-02", text, k.zone); err == nil {
+		return t.UnixMilli(), t.AddDate(0, 0, 1).UnixMilli(), true
+	}
+	if t, err := time.ParseInLocation("2006-01-02T15:04", strings.ToUpper(text), k.zone); err == nil {
+		return t.UnixMilli(), t.Add(time.Minute).UnixMilli(), true
+	}
+	return 0, 0, false
+}
+
+// requestID matches the documented shape and its beginnings; what a person copied may lack the front.
+var requestID = regexp.MustCompile(`(?i)^(id-)?([0-9a-f]{6,32}(-o(-s(e(q(-[0-9]*)?)?)?)?)?-?)$`)
+
+// insideText finds a RequestId in whatever stands around it.
+var insideText = regexp.MustCompile(`(?i)(?:^|[^0-9a-z-])(id-[0-9a-f]{6,32}(?:-o-seq-[0-9]+)?)(?:[^0-9a-z-]|$)`)
+
+// free understands what is no filter: RequestId, SDKAppID, number, attempt id, code, person, else words.
+func (s *server) free(ctx context.Context, u *understood, places []int) error {
+	raw := make([]string, len(places))
+	for i, n := range places {
+		raw[i] = u.terms[n].raw
+	}
+	typed := strings.Join(raw, " ")
+	text := strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || r == '\u200b' || r == '\ufeff' {
+			return -1
+		}
+		return r
+	}, typed)
+	if found := insideText.FindStringSubmatch(typed); found != nil && !requestID.MatchString(text) {
+		text = found[1] // a whole log line was pasted
+	}
+	if head, _, short := strings.Cut(text, "…"); short && requestID.MatchString(head) {
+		text = head // as lists print it
+	}
+	number, err := strconv.ParseInt(strings.TrimPrefix(text, "#"), 10, 64)
+	switch {
+	case text == "":
+		return nil
+	case err == nil && number > 0:
+		return s.number(ctx, u, text, number, places)
+	case strings.HasPrefix(strings.ToLower(text), "id-"):
+		id := "Id-" + text[3:]
+		if m := requestID.FindStringSubmatch(text); m != nil {
+			id = wholeID(m[2])
+		}
+		u.byRequestID(id, places)
+		return nil
+	case requestID.MatchString(text) && strings.ContainsAny(text, "0123456789"):
+		u.byRequestID(wholeID(text), places)
+		return nil
+	}
+	return s.words(ctx, u, typed, places)
+}
+
+// number: an app of this id, one of Tencent's codes, an entry of this number, or an attempt id. "#" means an entry.
+func (s *server) number(ctx context.Context, u *understood, text string, number int64, places []int) error {
+	value, entry := itoa64(number), strings.HasPrefix(text, "#")
+	if !entry {
+		_, err := s.Store.App(ctx, number)
+		if err == nil {
+			u.filter.SDKAppID = number
+			u.add("app", value, places...)
+			return nil
+		}
+		if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	_, err := s.Store.Change(ctx, number)
+	exists := err == nil
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if _, known := findCode(number); known && !entry {
+		u.filter.Code = &number
+		u.add("code", value, places...)
+		if exists {
+			u.also = number
+		}
+		return nil
+	}
+	if exists || entry {
+		u.exact, u.filter.Number = "number", number
+		u.add("number", value, places...)
+		return nil
+	}
+	list, err := s.Store.History(ctx, store.Filter{Attempt: &number, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 && requestID.MatchString(text) {
+		// The beginning of a RequestId can be digits alone.
+		u.byRequestID(wholeID(text), places)
+		return nil
+	}
+	u.exact, u.filter.Attempt = "attempt", &number
+	u.add("attempt", value, places...)
+	return nil
+}
+
+// wholeID writes a RequestId, or its beginning, given without "Id-", as Tencent does.
+func wholeID(text string) string {
+	return "Id-" + strings.Replace(strings.Replace(strings.ToLower(text), "-o", "-O", 1), "-s", "-S", 1)
+}
+
+func (u *understood) byRequestID(id string, places []int) {
+	u.exact, u.filter.RequestID = "request_id", id
+	u.add("request_id", id, places...)
+}
+
+// words: the whole name of somebody who made an entry, else words that all have to occur.
+func (s *server) words(ctx context.Context, u *understood, text string, places []int) error {
+	list, err := s.Store.History(ctx, store.Filter{Who: text, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(list) > 0 && u.filter.Who == "" {
+		u.filter.Who = text
+		u.add("by", text, places...)
+		return nil
+	}
+	for i, n := range places {
+		raw := u.terms[n].raw
+		if i >= maxWords || len(raw) > maxWord {
+			u.ignore("word", raw)
+		}
+		if i < maxWords {
+			raw = store.Text(raw, maxWord)
+			u.filter.Words = append(u.filter.Words, raw)
+			u.add("words", raw, n)
+		}
+	}
+	return nil
+}
+
+// tabFilter turns a tab into a filter; an unknown tab shows everything.
+func tabFilter(f *store.Filter, tab string) {
+	switch tab {
+	case "changes":
+		f.Acts = true
+	case "drift":
+		f.Kind = store.KindDrift
+	case store.Refused, store.Unknown, store.NotSent, store.Applied:
+		if f.State == "" {
+			f.State = tab
+		}
+	}
+}
