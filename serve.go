@@ -112,6 +112,9 @@ func (c *console) tidy(ctx context.Context) {
 		if err := c.store.DropExpiredSessions(ctx, c.sessions); err != nil && ctx.Err() == nil {
 			c.log.Error("expired sessions could not be removed", "err", err)
 		}
+		if err := c.store.DropExpiredTokens(ctx); err != nil && ctx.Err() == nil {
+			c.log.Error("the tokens of expired plans could not be erased", "err", err)
+		}
 		select {
 		case <-ctx.Done():
 			return

@@ -10,13 +10,14 @@ import (
 
 // Again makes a new plan that wants what an earlier change wanted, on a fresh reading. Call "" chooses by that reading;
 // "set_callback" or "update_callback" is for when Tencent answered that the other one is needed. ErrNoReading: the app
-// could not be read, so nothing was planned; the View says why. ErrNothing: the entry never wanted anything.
+// could not be read, so nothing was planned; the View says why. ErrNothing: the entry never wanted anything, or is
+// about a token, which is not kept.
 func (s *Service) Again(ctx context.Context, a store.Actor, number int64, call string) (store.Plan, View, error) {
 	c, err := s.store.Change(ctx, number)
 	if err != nil {
 		return store.Plan{}, View{}, err
 	}
-	if c.Wanted == "" {
+	if c.Wanted == "" || c.Kind == store.KindToken {
 		return store.Plan{}, View{}, ErrNothing
 	}
 	wanted, err := s.store.Configuration(ctx, c.Wanted)

@@ -115,12 +115,20 @@ func (s *Service) carryOut(ctx context.Context, a store.Actor, number int64, att
 
 // compareAndCall returns the ending, and the reply of the read that it compared with.
 func (s *Service) compareAndCall(ctx context.Context, a store.Actor, app store.App, number int64, attempt uint32, p FullPlan, target tencent.Target) (store.Ending, tencent.Reply) {
-	found, reply := s.read(ctx, target, s.compareWait)
+	found, reply := s.readOf(ctx, p.Kind, target, s.compareWait)
 	if found == nil {
 		return store.Ending{Outcome: store.NotSent, Cause: store.CauseUnread, Reply: replyOf(reply),
 			Steps: []store.Step{{At: endOf(reply), Name: store.StepUnread, Code: codeOf(reply), Detail: string(reply.Fault)}}}, reply
 	}
 	s.keepReadingOf(ctx, a, app, *found, reply)
+	var change tencent.TokenChange
+	if p.Call == string(tencent.CallSetToken) {
+		var err error
+		if change, err = s.tokenChange(ctx, p); err != nil {
+			s.log.Error("a token was not sent because it could not be read from the store", "change", number, "err", err)
+			return store.Ending{Outcome: store.NotSent, Cause: store.CauseStore, Steps: []store.Step{{Name: store.StepNotSent, Detail: store.CauseStore}}}, reply
+		}
+	}
 	if !found.Equal(p.Diff.Before) {
 		return store.Ending{Outcome: store.NotSent, Cause: store.CauseMoved, Found: found, Steps: []store.Step{{At: endOf(reply), Name: store.StepMoved}}}, reply
 	}
@@ -139,24 +147,32 @@ func (s *Service) compareAndCall(ctx context.Context, a store.Actor, app store.A
 		return store.Ending{Outcome: store.NotSent, Cause: cause, Steps: []store.Step{read, {Name: store.StepNotSent, Detail: cause}}}, reply
 	}
 	s.reached(PointBeforeDial)
-	return endingOf(s.call(callCtx, tencent.Call(p.Call), target, attempt, p.Diff.After), read), reply
+	return endingOf(s.call(callCtx, tencent.Call(p.Call), target, attempt, p.Diff.After, change), read), reply
 }
 
-// keepReadingOf keeps what the compare found. Failing here must not stop the change, whose row is what counts.
+// keepReadingOf keeps what the compare found, of callbacks alone. Failing here must not stop the change, whose row is what
+// counts.
 func (s *Service) keepReadingOf(ctx context.Context, a store.Actor, app store.App, c store.Configuration, reply tencent.Reply) {
+	if _, token := c.Token(); token {
+		return
+	}
 	if _, err := s.keepReading(ctx, a, app, c, reply); err != nil {
 		s.log.Error("a reading could not be kept", "sdkappid", app.SDKAppID, "err", err)
 	}
 }
 
 // call is the one place where a change is sent.
-func (s *Service) call(ctx context.Context, call tencent.Call, t tencent.Target, attempt uint32, wanted store.Configuration) tencent.Reply {
+func (s *Service) call(ctx context.Context, call tencent.Call, t tencent.Target, attempt uint32, wanted store.Configuration, change tencent.TokenChange) tencent.Reply {
 	callback := tencent.Callback{URL: wanted.URL(), Commands: wanted.Commands()}
 	switch call {
 	case tencent.CallSetCallback:
 		return s.client.SetCallback(ctx, t, attempt, callback)
 	case tencent.CallDeleteCallback:
 		return s.client.DeleteCallback(ctx, t, attempt)
+	case tencent.CallSetToken:
+		return s.client.SetToken(ctx, t, attempt, change)
+	case tencent.CallDeleteToken:
+		return s.client.DeleteToken(ctx, t, attempt)
 	}
 	return s.client.UpdateCallback(ctx, t, attempt, callback)
 }

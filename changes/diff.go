@@ -59,6 +59,9 @@ func hostOf(c store.Configuration) string {
 
 // About lists what a search finds the difference by: the URLs, and the words that are added or removed.
 func (d Diff) About() []string {
+	if _, token := d.After.Token(); token {
+		return nil
+	}
 	list := []string{d.After.URL()}
 	if d.URLChanged {
 		list = append(list, d.Before.URL())
@@ -76,10 +79,14 @@ type Summary struct {
 	URL      bool   `json:"url,omitempty"`
 	Host     bool   `json:"host,omitempty"`
 	Blocking bool   `json:"blocking,omitempty"` // a blocking event is added or removed
+	Token    string `json:"token,omitempty"`    // what happens to the token
 }
 
 // Summary sums the difference up.
 func (d Diff) Summary() Summary {
+	if _, token := d.After.Token(); token {
+		return Summary{Token: tokenAct(d)}
+	}
 	s := Summary{Create: d.Before.IsNone() && !d.After.IsNone(), Delete: !d.Before.IsNone() && d.After.IsNone(), URL: d.URLChanged, Host: d.HostChanged}
 	for _, w := range d.Added {
 		s.count(w, &s.Added, "on")

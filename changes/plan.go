@@ -169,6 +169,10 @@ func (s *Service) Plan(ctx context.Context, sdkappid int64, id string) (FullPlan
 	full.Consequences = Consequences(full.Diff)
 	call := tencent.Call(p.Call)
 	full.Path = call.Path()
+	if p.Kind == store.KindToken {
+		full.Body = tokenBody(full.Diff)
+		return full, nil
+	}
 	full.Body, err = call.Body(tencent.Callback{URL: full.Diff.After.URL(), Commands: full.Diff.After.Commands()})
 	return full, err
 }
@@ -196,6 +200,9 @@ func Ticks(list []Consequence) []string {
 
 // Consequences says what a difference means for the people in the show, the worst first.
 func Consequences(d Diff) []Consequence {
+	if _, token := d.After.Token(); token {
+		return tokenConsequences(d)
+	}
 	var list []Consequence
 	add := func(when bool, c Consequence) {
 		if when {

@@ -117,6 +117,14 @@ func (s *Service) target(ctx context.Context, app store.App) (tencent.Target, er
 	return tencent.Target{Region: region, SDKAppID: app.SDKAppID, Identifier: app.Identifier, Key: tencent.Secret(key)}, nil
 }
 
+// readOf asks Tencent for what changes of a kind are about.
+func (s *Service) readOf(ctx context.Context, kind string, t tencent.Target, limit time.Duration) (*store.Configuration, tencent.Reply) {
+	if kind == store.KindToken {
+		return s.readToken(ctx, t, limit)
+	}
+	return s.read(ctx, t, limit)
+}
+
 // read asks Tencent for the callback. nil: the read failed. 100301 is a successful reading of none.
 func (s *Service) read(ctx context.Context, t tencent.Target, limit time.Duration) (*store.Configuration, tencent.Reply) {
 	limited, cancel := context.WithTimeout(ctx, limit)

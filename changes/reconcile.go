@@ -177,7 +177,7 @@ func (s *Service) settle(ctx context.Context, a store.Actor, c store.Change) err
 		return err
 	}
 	s.log.Info("change settled", "change", c.Number, "settled", how.Settled)
-	if how.Settled == store.Applied {
+	if how.Settled == store.Applied || c.Kind == store.KindToken {
 		return nil
 	}
 	// While it was open no drift was judged; the same answer is judged now.
@@ -207,12 +207,17 @@ func (s *Service) readFor(ctx context.Context, a store.Actor, c store.Change, la
 	if err != nil {
 		return app, nil, tencent.Reply{}, err
 	}
-	found, reply := s.read(ctx, target, CompareWait)
+	found, reply := s.readOf(ctx, c.Kind, target, CompareWait)
 	if found == nil {
 		err := s.store.Postpone(ctx, c.Number, codeOf(reply), string(reply.Fault), last)
+		if c.Kind == store.KindToken {
+			return app, nil, reply, err
+		}
 		return app, nil, reply, errors.Join(err, s.store.ReadingFailed(ctx, app.SDKAppID, codeOf(reply), string(reply.Fault)))
 	}
-	_, err = s.keepReading(ctx, a, app, *found, reply)
+	if c.Kind != store.KindToken {
+		_, err = s.keepReading(ctx, a, app, *found, reply)
+	}
 	return app, found, reply, err
 }
 

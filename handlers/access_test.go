@@ -76,6 +76,8 @@ func (x roads) fields(w *world, r auth.Route) url.Values {
 		return url.Values{"reading": {itoa64(reading)}, "url": {newURL}, "command": {created}, "reason": {"a test"}}
 	case "/apps/:sdkappid/callback/apply":
 		return url.Values{"plan": {strings.TrimPrefix(x.plan, views.AppPath(appID, "/callback/review/"))}}
+	case "/apps/:sdkappid/token":
+		return url.Values{"do": {"generate"}, "reason": {"a test"}}
 	case "/changes/:number":
 		return url.Values{"do": {"check"}}
 	case "/account":
@@ -151,7 +153,8 @@ func requestOf(b *browser) *http.Request {
 
 func TestAllowedRequestsWork(t *testing.T) {
 	// What is not listed answers a GET with 200 and a POST with 303.
-	special := map[string]int{"GET /": 303, "GET /setup": 303, "GET /sign-in": 303, "GET /apps/:sdkappid": 303, "GET /apps/:sdkappid/callback/review": 303, "GET /apps/:sdkappid/callback/apply": 303, "GET /favicon.ico": 303}
+	special := map[string]int{"GET /": 303, "GET /setup": 303, "GET /sign-in": 303, "GET /apps/:sdkappid": 303, "GET /apps/:sdkappid/callback/review": 303, "GET /apps/:sdkappid/callback/apply": 303, "GET /favicon.ico": 303,
+		"POST /apps/:sdkappid/token/check": 200}
 	for _, role := range []string{store.Support, store.Operator, store.Admin} {
 		t.Run(role, func(t *testing.T) {
 			w := newWorld(t)

@@ -249,8 +249,8 @@ func (e entry) headline() string {
 		return "unknown_code"
 	case e.Outcome == store.Unknown:
 		return "unknown_" + known(e.Cause, store.CauseLeftOver, string(tencent.FaultTimeout), string(tencent.FaultCut), string(tencent.FaultStatus))
-	case e.Outcome == store.NotSent && e.Cause == store.CauseMoved && e.Kind == store.KindDelete:
-		return "not_sent_moved_delete"
+	case e.Outcome == store.NotSent && e.Cause == store.CauseMoved && e.Kind != store.KindChange:
+		return "not_sent_moved_" + e.Kind
 	case e.Outcome == store.NotSent:
 		return "not_sent_" + known(e.Cause, store.CauseStale, store.CauseMoved, store.CauseUnread, store.CauseLate, string(tencent.FaultConnect), string(tencent.FaultLimited), string(tencent.FaultSign))
 	}
@@ -292,7 +292,7 @@ func insteadID(e entry) string {
 
 // effect is the clock of what Tencent accepted: a changed URL is in effect about two minutes later.
 func effect(v *views.ChangePage, k clock, e entry) {
-	if e.State() != store.Applied || e.EndedAt == 0 {
+	if e.State() != store.Applied || e.EndedAt == 0 || e.Kind == store.KindToken {
 		return
 	}
 	p := v.P
@@ -328,6 +328,10 @@ func progress(v *views.ChangePage, k clock, e entry, operator bool) {
 // next offers what to do now. Every button makes a new plan; nothing is sent before it is reviewed.
 func next(v *views.ChangePage, e entry) {
 	p := v.P
+	if e.Kind == store.KindToken {
+		tokenNext(v, e)
+		return
+	}
 	form := views.Link{Href: views.AppPath(e.SDKAppID, "/callback"), Text: p.T("next.form")}
 	again := views.Button{Do: "again", Text: p.T("next.again"), Icon: "refresh", Primary: true}
 	n := &views.NextStep{Action: views.ChangePath(e.Number), Links: []views.Link{form}}
@@ -357,6 +361,15 @@ func next(v *views.ChangePage, e entry) {
 	v.Next = n
 }
 
+// tokenNext leads back to the token, as a token is not kept and cannot be sent again.
+func tokenNext(v *views.ChangePage, e entry) {
+	if e.Open() || e.State() == store.Applied {
+		return
+	}
+	v.Next = &views.NextStep{Action: views.ChangePath(e.Number), Title: v.P.T("next.token.title"), Text: v.P.T("next.token.text"),
+		Links: []views.Link{{Href: views.AppPath(e.SDKAppID, "/token"), Text: v.P.T("token.title")}}}
+}
+
 // driftStep offers the two ways out of a drift: take what is there as ours, or put ours back.
 func driftStep(v *views.ChangePage, e entry, r *rejected) {
 	if e.Kind != store.KindDrift || e.app.Drift != e.Number {
@@ -375,6 +388,10 @@ func driftStep(v *views.ChangePage, e entry, r *rejected) {
 
 // entryLinks lead from an entry to what can be done with it later.
 func entryLinks(v *views.ChangePage, e entry, write bool) {
+	if e.Kind == store.KindToken {
+		v.Links = append(v.Links, views.Link{Href: views.AppPath(e.SDKAppID, "/token"), Text: v.P.T("token.title")})
+		return
+	}
 	if after, ok := e.configs[e.after()]; ok && e.after() != "" {
 		if write && !e.Open() && !after.IsNone() && e.Kind != store.KindDrift {
 			v.Links = append(v.Links, views.Link{Href: views.AppPath(e.SDKAppID, "/callback?restore="+itoa64(e.Number)), Text: v.P.T("restore.link")})
@@ -400,10 +417,14 @@ func difference(v *views.ChangePage, e entry) {
 		label, title = "diff.asked", p.T("change.asked_for")
 	}
 	url, set := urlDiff(p, e.diff, label), setDiff(p, e.diff)
+	v.Set = &set
+	if e.Kind == store.KindToken {
+		url, v.Set, title = tokenDiff(p, e.diff, label), nil, p.T("token.title")
+	}
 	if slices.Contains([]string{store.Refused, store.NotSent, store.NotApplied}, e.State()) {
 		url.Note = p.T("change.not_applied")
 	}
-	v.URLTitle, v.URL, v.Set = title, &url, &set
+	v.URLTitle, v.URL = title, &url
 }
 
 // changeNotices say what is true now beside the outcome.
@@ -416,6 +437,9 @@ func changeNotices(v *views.ChangePage, k clock, e entry, r *rejected, found str
 		v.Notices = append(v.Notices, views.Notice{Level: "info", Text: p.T("change.found_by." + found)})
 	}
 	form := &views.Link{Href: views.AppPath(e.SDKAppID, "/callback"), Text: p.T("next.form")}
+	if e.Kind == store.KindToken {
+		form = &views.Link{Href: views.AppPath(e.SDKAppID, "/token"), Text: p.T("token.title")}
+	}
 	switch {
 	case e.State() == store.Applied && e.ReadBack != "" && e.ReadBack != e.Wanted:
 		v.Notices = append(v.Notices, views.Notice{Level: "care", Title: p.T("change.differs_title"), Text: p.T("change.differs_text", "Time", k.time(e.ReadBackAt).Text), Link: form})

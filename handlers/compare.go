@@ -82,7 +82,7 @@ func (s *server) changeOf(ctx context.Context, a store.App, name string) (store.
 		return store.Change{}, store.ErrNotFound
 	}
 	e, err := s.Store.Change(ctx, number)
-	if err == nil && e.SDKAppID != a.SDKAppID {
+	if err == nil && (e.SDKAppID != a.SDKAppID || e.Kind == store.KindToken) {
 		err = store.ErrNotFound
 	}
 	return e, err
@@ -101,6 +101,9 @@ func sideOptions(k clock, list []store.Change, chosen string) []views.Option {
 	out := []views.Option{{Value: sideCloud, Text: p.T("compare.cloud"), Selected: chosen == sideCloud}, {Value: sideRecord, Text: p.T("compare.record"), Selected: chosen == sideRecord}}
 	found := chosen == sideCloud || chosen == sideRecord
 	for _, c := range list {
+		if c.Kind == store.KindToken {
+			continue
+		}
 		name := itoa64(c.Number)
 		found = found || name == chosen
 		out = append(out, views.Option{Value: name, Selected: name == chosen,

@@ -82,7 +82,12 @@ func (s *server) renderPlan(c echo.Context, status int, a store.App, plan change
 	v := views.ReviewPage{Base: b, Action: views.AppPath(a.SDKAppID, "/callback/apply"), Plan: plan.ID, Nothing: plan.Nothing(), BackHref: views.AppPath(a.SDKAppID, "/callback"),
 		Env: views.Env{Class: a.Environment, Word: p.T("environment." + a.Environment)}, EnvClass: a.Environment, ApplyText: p.T("review.apply." + a.Environment)}
 	v.Lead = s.lead(p, a, plan)
-	v.URL, v.Set = urlDiff(p, plan.Diff, "diff.after"), setDiff(p, plan.Diff)
+	if plan.Kind == store.KindToken {
+		v.Token, v.URL, v.BackHref = true, tokenDiff(p, plan.Diff, "diff.after"), views.AppPath(a.SDKAppID, "/token")
+		b.App.Tab = "token"
+	} else {
+		v.URL, v.Set = urlDiff(p, plan.Diff, "diff.after"), setDiff(p, plan.Diff)
+	}
 	v.CanApply = may(c, auth.Operator) && !plan.Nothing() && plan.State.Number == 0 && plan.State.Open == 0 && a.ArchivedAt == 0
 	if tried != nil && tried.missing != nil {
 		v.MissingTicks = true
@@ -98,8 +103,25 @@ func (s *server) renderPlan(c echo.Context, status int, a store.App, plan change
 	if err := s.stillSo(c, &v, k, plan); err != nil {
 		return err
 	}
+	if err := s.newToken(c, &v, plan); err != nil {
+		return err
+	}
 	s.planNotices(&v, a, plan, may(c, auth.Operator))
 	return s.render(c, status, views.Review(v))
+}
+
+// newToken shows a generated token once, to the person who made the plan, so that the receiver can learn it before the
+// switch.
+func (s *server) newToken(c echo.Context, v *views.ReviewPage, plan changes.FullPlan) error {
+	if plan.Kind != store.KindToken || plan.State.Number != 0 {
+		return nil
+	}
+	token, err := s.Store.ShowToken(c.Request().Context(), actor(c), plan.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	v.NewToken = token
+	return err
 }
 
 // lead is the plan in one sentence.
@@ -112,7 +134,7 @@ func (s *server) lead(p *i18n.Printer, a store.App, plan changes.FullPlan) strin
 }
 
 func consequence(p *i18n.Printer, x changes.Consequence, i int, tried *attempt) views.Consequence {
-	icons := map[string]string{"host": "arrow-right", "policy_on": "gift", "policy_off": "gift", "gift_blocks": "gift", "policy_alone": "gift",
+	icons := map[string]string{"host": "arrow-right", "policy_on": "gift", "policy_off": "gift", "gift_blocks": "gift", "policy_alone": "gift", "token_set": "key", "token_on": "key",
 		"shared": "stack-2", "in_effect": "clock", "http": "lock-open", "prefix_doubt": "help-circle", "unlisted_kept": "help-circle", "unlisted_dropped": "help-circle"}
 	icon, ok := icons[x.ID]
 	if !ok {
@@ -139,7 +161,10 @@ func (s *server) exactCall(v *views.ReviewPage, a store.App, plan changes.FullPl
 	}
 	v.Call = fmt.Sprintf("POST %s%s\n     ?sdkappid=%d&identifier=%s&usersig=[%s]&random=[%s]&contenttype=json\n%s",
 		host, plan.Path, a.SDKAppID, a.Identifier, v.P.T("review.left_out"), v.P.T("review.drawn"), body.String())
-	v.CallNote = plan.Call + " · " + v.P.N("review.words", len(plan.Diff.After.Commands())) + " · " + v.P.N("review.bytes", len(plan.Body))
+	v.CallNote = plan.Call + " · " + v.P.N("review.bytes", len(plan.Body))
+	if plan.Kind != store.KindToken {
+		v.CallNote = plan.Call + " · " + v.P.N("review.words", len(plan.Diff.After.Commands())) + " · " + v.P.N("review.bytes", len(plan.Body))
+	}
 }
 
 func (s *server) aboutPlan(p *i18n.Printer, k clock, a store.App, plan changes.FullPlan) []views.Fact {

@@ -53,6 +53,11 @@ func (s *server) routes(e *echo.Echo) error {
 	r("GET", "/apps/:sdkappid/callback/review", s.showApp)
 	r("GET", "/apps/:sdkappid/callback/apply", s.showApp)
 
+	r("GET", "/apps/:sdkappid/token", s.showToken)
+	r("POST", "/apps/:sdkappid/token", s.actOnToken)
+	r("GET", "/apps/:sdkappid/token/check", s.showTokenCheck)
+	r("POST", "/apps/:sdkappid/token/check", s.checkToken)
+
 	r("GET", "/apps/:sdkappid/compare", s.showCompare)
 	r("GET", "/apps/:sdkappid/at", s.showAt)
 

@@ -82,6 +82,7 @@ func short(p *i18n.Printer, s changes.Summary) string {
 			list = append(list, text)
 		}
 	}
+	add(s.Token != "", p.T("what.token_"+s.Token))
 	add(s.Delete, p.T("what.delete"))
 	add(s.Create, p.T("what.create"))
 	add(s.Added > 0 && s.Removed > 0, p.T("what.both", "Added", p.Number(s.Added), "Removed", p.Number(s.Removed)))
@@ -104,6 +105,9 @@ func orElse(text, other string) string {
 // phrases say what a difference does, as parts of a sentence.
 func phrases(p *i18n.Printer, d changes.Diff) []string {
 	s := d.Summary()
+	if s.Token != "" {
+		return []string{p.T("does.token_" + s.Token)}
+	}
 	if s.Delete {
 		return []string{p.T("does.delete")}
 	}

@@ -16,7 +16,7 @@ import (
 // reads are the exported methods that write nothing.
 var reads = []string{
 	"App", "AppSecret", "Apps", "Attention", "AuditTrail", "Change", "CheckAudit", "Close", "Configuration", "ConfigurationAt", "Configurations", "CountArchived", "CurrentReading", "DriftSince",
-	"EachEntry", "Counts", "Entries", "Exchange", "GraceOver", "HasUsers", "History", "MaySend", "Plan", "PlanState", "Reading", "Session", "Steps", "UserByName",
+	"EachEntry", "Counts", "Entries", "Exchange", "GraceOver", "HasUsers", "History", "MaySend", "Plan", "PlanState", "PlanToken", "Reading", "Rotation", "Session", "Steps", "TokenState", "UserByName",
 }
 
 // act is one use of a writing method: what has to be there before, and what the audit says after.
@@ -205,6 +205,7 @@ var housekeeping = map[string]func(f fixture) error{
 	"DropExpiredSessions": func(f fixture) error {
 		return f.DropExpiredSessions(ctx(f.t), store.SessionLimits{Idle: time.Hour, Absolute: time.Hour})
 	},
+	"DropExpiredTokens": func(f fixture) error { return f.DropExpiredTokens(ctx(f.t)) },
 	"CookieKeys": func(f fixture) error {
 		_, err := f.CookieKeys(ctx(f.t), func() ([]byte, error) { return make([]byte, 96), nil })
 		return err

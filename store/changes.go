@@ -357,7 +357,10 @@ func (t *tx) close(a Actor, c Change, e Ending) error {
 	if err != nil {
 		return err
 	}
-	if e.Outcome == Applied {
+	if err := t.dropToken(c); err != nil {
+		return err
+	}
+	if e.Outcome == Applied && c.Kind != KindToken {
 		if err := t.setRecord(c.SDKAppID, c.Wanted, c.Number); err != nil {
 			return err
 		}
@@ -458,7 +461,7 @@ func (t *tx) settle(a Actor, c Change, how Settlement) error {
 	if err != nil {
 		return err
 	}
-	if how.Settled == Applied {
+	if how.Settled == Applied && c.Kind != KindToken {
 		if err := t.setRecord(c.SDKAppID, c.Wanted, c.Number); err != nil {
 			return err
 		}
@@ -484,6 +487,9 @@ func (s *Store) LeaseOver(ctx context.Context, a Actor, number int64, grace time
 				checks_since = {now}, next_check_at = {now}
 			WHERE number = $4 AND outcome = 'pending' AND lease_until <= {now}`, CauseLeftOver, t.now, grace.Milliseconds(), number)
 		if err != nil {
+			return err
+		}
+		if _, err := t.exec(`UPDATE plans SET token = NULL, show_token = 0 WHERE token IS NOT NULL AND id = (SELECT plan FROM changes WHERE number = $1)`, number); err != nil {
 			return err
 		}
 		if err := t.addSteps(number, []Step{{Name: StepLeftOver}}); err != nil {

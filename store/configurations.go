@@ -17,11 +17,13 @@ import (
 	"unicode/utf8"
 )
 
-// Configuration is one URL with one set of command words, or none at all. It is immutable and known by its digest.
+// Configuration is one URL with one set of command words, or none at all; or, for changes of tokens, the state of a token.
+// It is immutable and known by its digest.
 type Configuration struct {
 	none     bool
 	url      string
 	commands []string
+	token    *TokenState
 }
 
 // None is the configuration of an app that has no callback at Tencent. It is not the same as a URL with an empty set.
@@ -51,7 +53,9 @@ func (c Configuration) Has(word string) bool {
 
 // Equal compares as configurations, not as lists.
 func (c Configuration) Equal(other Configuration) bool {
-	return c.none == other.none && c.url == other.url && slices.Equal(c.commands, other.commands)
+	mine, isToken := c.Token()
+	theirs, isTheirs := other.Token()
+	return isToken == isTheirs && mine == theirs && c.none == other.none && c.url == other.url && slices.Equal(c.commands, other.commands)
 }
 
 // Digest is the configuration's name: SHA-256 in hex over a version byte, "url" or "none", then the URL and the sorted
@@ -59,9 +63,13 @@ func (c Configuration) Equal(other Configuration) bool {
 func (c Configuration) Digest() string {
 	h := sha256.New()
 	h.Write([]byte{1})
-	if c.none {
+	switch {
+	case c.token != nil:
+		digestString(h, "token")
+		digestString(h, fmt.Sprintf("%t %t %d %s", c.token.Set, c.token.Enabled, c.token.Length, c.token.MAC))
+	case c.none:
 		digestString(h, "none")
-	} else {
+	default:
 		digestString(h, "url")
 		digestString(h, c.url)
 		for _, w := range c.commands {
@@ -80,9 +88,10 @@ func digestString(h hash.Hash, s string) {
 
 // configurationBody is how a configuration is kept; JSON can hold what a text column of PostgreSQL cannot (NUL).
 type configurationBody struct {
-	None     bool     `json:"none,omitempty"`
-	URL      string   `json:"url"`
-	Commands []string `json:"commands"`
+	None     bool        `json:"none,omitempty"`
+	URL      string      `json:"url"`
+	Commands []string    `json:"commands"`
+	Token    *TokenState `json:"token,omitempty"`
 	// Raw holds URL and words instead when one of them is not UTF-8, which JSON would replace.
 	Raw [][]byte `json:"raw,omitempty"`
 }
@@ -90,7 +99,7 @@ type configurationBody struct {
 func bodyOf(c Configuration) configurationBody {
 	texts := append([]string{c.url}, c.commands...)
 	if !slices.ContainsFunc(texts, func(s string) bool { return !utf8.ValidString(s) }) {
-		return configurationBody{None: c.none, URL: c.url, Commands: c.commands}
+		return configurationBody{None: c.none, URL: c.url, Commands: c.commands, Token: c.token}
 	}
 	var b configurationBody
 	for _, s := range texts {
@@ -103,6 +112,9 @@ func parseConfiguration(body string) (Configuration, error) {
 	var b configurationBody
 	if err := json.Unmarshal([]byte(body), &b); err != nil {
 		return Configuration{}, fmt.Errorf("a stored configuration is damaged: %w", err)
+	}
+	if b.Token != nil {
+		return TokenConfiguration(*b.Token), nil
 	}
 	if b.None {
 		return None, nil

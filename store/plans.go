@@ -30,22 +30,28 @@ type Plan struct {
 func (s *Store) AddPlan(ctx context.Context, a Actor, p Plan, wanted Configuration) (Plan, error) {
 	err := s.write(ctx, func(t *tx) error {
 		var err error
-		if p.Wanted, err = t.keepConfiguration(wanted); err != nil {
-			return err
-		}
-		if err = t.row(`SELECT COALESCE(MAX(number), 0) FROM changes WHERE sdkappid = $1`, p.SDKAppID).Scan(&p.Newest); err != nil {
-			return err
-		}
-		p.UserID, p.Who, p.Role, p.MadeAt = a.UserID, a.Name, a.Role, t.now
-		_, err = t.exec(`INSERT INTO plans (id, kind, sdkappid, call, base, base_seen, opened_at, wanted, reason, user_id, who, role, region, newest, origin, made_at, expires_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, NULLIF(CAST($15 AS BIGINT), 0), $16, $17)`,
-			p.ID, p.Kind, p.SDKAppID, p.Call, p.Base, p.BaseSeen, p.OpenedAt, p.Wanted, p.Reason, p.UserID, p.Who, p.Role, p.Region, p.Newest, p.Origin, p.MadeAt, p.ExpiresAt)
-		if err != nil {
-			return err
-		}
-		return t.audit(a, "plan.made", appTarget(p.SDKAppID), map[string]string{"plan": p.ID})
+		p, err = t.addPlan(a, p, wanted)
+		return err
 	})
 	return p, err
+}
+
+func (t *tx) addPlan(a Actor, p Plan, wanted Configuration) (Plan, error) {
+	var err error
+	if p.Wanted, err = t.keepConfiguration(wanted); err != nil {
+		return p, err
+	}
+	if err = t.row(`SELECT COALESCE(MAX(number), 0) FROM changes WHERE sdkappid = $1`, p.SDKAppID).Scan(&p.Newest); err != nil {
+		return p, err
+	}
+	p.UserID, p.Who, p.Role, p.MadeAt = a.UserID, a.Name, a.Role, t.now
+	_, err = t.exec(`INSERT INTO plans (id, kind, sdkappid, call, base, base_seen, opened_at, wanted, reason, user_id, who, role, region, newest, origin, made_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, NULLIF(CAST($15 AS BIGINT), 0), $16, $17)`,
+		p.ID, p.Kind, p.SDKAppID, p.Call, p.Base, p.BaseSeen, p.OpenedAt, p.Wanted, p.Reason, p.UserID, p.Who, p.Role, p.Region, p.Newest, p.Origin, p.MadeAt, p.ExpiresAt)
+	if err != nil {
+		return p, err
+	}
+	return p, t.audit(a, "plan.made", appTarget(p.SDKAppID), map[string]string{"plan": p.ID})
 }
 
 // KeepConfiguration stores a configuration that nothing refers to yet and returns its digest.

@@ -41,6 +41,7 @@ func Repeats() []Repeat {
 const (
 	CodeExists     int64 = 100300 // set_callback: there is one already, use update (647/64420)
 	CodeNoCallback int64 = 100301 // get and update: there is none, create it (647/64418, 647/64419)
+	CodeNoToken    int64 = 100302 // there is no token (647/69529)
 	CodeSigExpired int64 = 70001  // the signature has expired, which a wrong clock causes too
 )
 
