@@ -65,6 +65,15 @@ var acts = []act{
 		_, err := f.AddPlan(ctx(f.t), mei, newPlan(aurora, "p"), confB)
 		return err
 	}, []string{"plan.made"}},
+	{"AddTokenPlan", "", nil, addTokenPlan, []string{"plan.made"}},
+	{"ShowToken", "", func(f fixture) { f.must(addTokenPlan(f)) }, func(f fixture) error { return one(f.ShowToken(ctx(f.t), mei, "t")) }, []string{"token.shown"}},
+	{"StartRotation", "", func(f fixture) { f.must(addTokenPlan(f)) }, startRotation, []string{"rotation.started"}},
+	{"TickRotation", "", func(f fixture) { f.must(addTokenPlan(f)); f.must(startRotation(f)) }, func(f fixture) error {
+		return f.TickRotation(ctx(f.t), mei, aurora, store.RotationSeen)
+	}, []string{"rotation.seen"}},
+	{"EndRotation", "", func(f fixture) { f.must(addTokenPlan(f)); f.must(startRotation(f)) }, func(f fixture) error {
+		return f.EndRotation(ctx(f.t), mei, aurora)
+	}, []string{"rotation.ended"}},
 	{"OpenChange", "", func(f fixture) { f.plan("p", confB) }, openPlan, []string{"change.opened"}},
 	{"OpenChange", "stale", func(f fixture) { f.plan("p", confB); f.applied(confC) }, openPlan, []string{"change.opened"}},
 	{"CloseChange", "applied", func(f fixture) { f.opened(confB) }, closeAs(store.Applied), []string{"change.ended"}},
@@ -229,6 +238,14 @@ var housekeeping = map[string]func(f fixture) error{
 		return err
 	},
 }
+
+func addTokenPlan(f fixture) error {
+	p := newPlan(aurora, "t")
+	p.Kind = store.KindToken
+	return one(f.AddTokenPlan(ctx(f.t), mei, p, store.TokenConfiguration(store.TokenState{}), store.TokenConfiguration(store.TokenState{Set: true, Length: 5, MAC: "m"}), "token", true))
+}
+
+func startRotation(f fixture) error { return f.StartRotation(ctx(f.t), mei, aurora, "t") }
 
 func TestHousekeepingAuditsNothing(t *testing.T) {
 	both(t, func(t *testing.T, db storetest.Database) {
