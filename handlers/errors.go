@@ -121,7 +121,14 @@ func (s *server) handleError(err error, c echo.Context) {
 
 // introduce finds out who asks when no route did, so that the page is theirs. It fails to a page for nobody.
 func (s *server) introduce(c echo.Context) {
-	if c.Request().Method != http.MethodGet || sessionOf(c) != nil || c.Get(csrfKey) != nil {
+	if c.Get(csrfKey) != nil {
+		return
+	}
+	if sessionOf(c) != nil {
+		s.keepFormToken(c) // the page has a form to sign out
+		return
+	}
+	if c.Request().Method != http.MethodGet {
 		return
 	}
 	nothing := func(echo.Context) error { return nil }

@@ -158,10 +158,10 @@ func TestClientAddress(t *testing.T) {
 			w := newWorld(t, func(o *Options) { o.TrustedProxies = test.trusted })
 			b := w.as(store.Support)
 			wantStatus(t, b.send(withHeaders(form("/account", url.Values{csrfField: {b.csrf}, "do": {"preferences"}}), test.headers...)), http.StatusSeeOther)
-			list, err := w.store.AuditTrail(t.Context(), 0, 1)
+			page, err := w.store.AuditTrail(t.Context(), store.AuditFilter{Limit: 1})
 			must(t, err)
-			if list[0].Act != "user.preferences" || list[0].Actor.Address != test.want {
-				t.Errorf("%s from %q, want %q", list[0].Act, list[0].Actor.Address, test.want)
+			if e := page.Entries[0]; e.Act != "user.preferences" || e.Actor.Address != test.want {
+				t.Errorf("%s from %q, want %q", e.Act, e.Actor.Address, test.want)
 			}
 		})
 	}

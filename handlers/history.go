@@ -58,6 +58,17 @@ func (f search) href(path string) string {
 	return path + "?" + q.Encode()
 }
 
+// asked names what a search was for, for the audit.
+func (f search) asked() map[string]string {
+	m := map[string]string{}
+	for name, value := range map[string]string{"search": f.q, "state": store.Text(f.tab, 100)} {
+		if value != "" {
+			m[name] = value
+		}
+	}
+	return m
+}
+
 // understood is a search in the terms of the store, with what was understood.
 type understood struct {
 	filter store.Filter
@@ -307,9 +318,12 @@ type exportedConfiguration struct {
 
 // exportHistory streams what the search selects, one object a line, in constant memory.
 func (s *server) exportHistory(c echo.Context) error {
-	ctx := c.Request().Context()
-	u, err := s.understand(ctx, readSearch(c))
+	ctx, f := c.Request().Context(), readSearch(c)
+	u, err := s.understand(ctx, f)
 	if err != nil {
+		return err
+	}
+	if err := s.Store.HistoryExported(ctx, actor(c), f.asked()); err != nil {
 		return err
 	}
 	r := c.Response()

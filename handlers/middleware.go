@@ -187,8 +187,16 @@ func (s *server) requireRole(need auth.Need) echo.MiddlewareFunc {
 			if session == nil {
 				return errSignIn
 			}
+			s.noteRefusal(c)
 			return &needError{need: need}
 		}
+	}
+}
+
+// noteRefusal puts a refused attempt into the audit. It stays refused when that cannot be written.
+func (s *server) noteRefusal(c echo.Context) {
+	if err := s.Store.AccessRefused(c.Request().Context(), actor(c), c.Request().Method+" "+c.Path()); err != nil {
+		s.Log.Error("a refused attempt could not be written into the audit", "id", c.Get(idKey), "err", err)
 	}
 }
 
@@ -255,7 +263,7 @@ func (s *server) dropEmptyToken(r *http.Request) {
 
 // keepFormToken gives a refused post the token that the form given back needs: the browser's own, or a new one.
 func (s *server) keepFormToken(c echo.Context) {
-	if k, err := c.Cookie(s.csrfCookie()); err == nil {
+	if k, err := c.Cookie(s.csrfCookie()); err == nil && k.Value != "" {
 		c.Set(csrfKey, k.Value)
 		return
 	}

@@ -48,3 +48,10 @@ func SetWriteLimit(t testing.TB, d time.Duration) {
 func AddCookieKey(s *Store, key []byte) error {
 	return s.write(context.Background(), func(t *tx) error { return t.addCookieKey(key) })
 }
+
+// SetAuditSearch makes a search in the audit look at fewer rows, until the test ends.
+func SetAuditSearch(t testing.TB, rows int64) {
+	old := auditSearch
+	auditSearch = rows
+	t.Cleanup(func() { auditSearch = old })
+}
