@@ -63,6 +63,8 @@ func (s *server) routes(e *echo.Echo) error {
 
 	r("GET", "/events", s.showEvents)
 	r("GET", "/errors/:code", s.showErrorCode)
+	r("GET", "/users/roles", s.showRoles)
+	r("GET", "/audit", s.showAudit)
 	r("GET", "/account", s.showAccount)
 	r("POST", "/account", s.saveAccount)
 	return errors.Join(missing...)

@@ -11,6 +11,33 @@ import (
 // auditSearch is how many rows a search for several things at once looks at before it asks whether to go on.
 var auditSearch int64 = 50_000 // tests make it smaller
 
+// ActGroup is what one choice of a filter stands for.
+type ActGroup struct {
+	Name string
+	Acts []string
+}
+
+// ActGroups put every act into a group. A refused sign-in is in two, as it is looked for under both names.
+var ActGroups = []ActGroup{
+	{"sign_ins", []string{"session.started", "session.ended", "session.refused"}},
+	{"people", []string{"user.added", "user.preferences", "user.password"}},
+	{"apps", []string{"app.added", "app.edited", "app.archived", "app.taken_back", "app.watched"}},
+	{"changes", []string{"plan.made", "change.opened", "change.ended", "change.settled", "change.late", "change.left_over", "change.read_back", "record.accepted"}},
+	{"readings", []string{"reading.kept", "drift.found"}},
+	{"exports", []string{"history.exported"}},
+	{"refused", []string{"session.refused", "access.refused"}},
+}
+
+// ActsOf are the acts of a group; none for a name that is no group.
+func ActsOf(group string) []string {
+	for _, g := range ActGroups {
+		if g.Name == group {
+			return g.Acts
+		}
+	}
+	return nil
+}
+
 // AuditFilter selects audit rows. Zero values select everything.
 type AuditFilter struct {
 	Before   int64    // numbers below this one, the cursor

@@ -219,3 +219,28 @@ func TestEachFieldOfTheAuditHasItsIndex(t *testing.T) {
 		}
 	})
 }
+
+func TestEveryActIsInAGroup(t *testing.T) {
+	grouped := map[string]bool{}
+	for _, g := range store.ActGroups {
+		for _, act := range store.ActsOf(g.Name) {
+			grouped[act] = false
+		}
+	}
+	for _, a := range acts {
+		for _, name := range a.want {
+			if _, ok := grouped[name]; !ok {
+				t.Errorf("%s writes %s, which is in no group of store.ActGroups", a.method, name)
+			}
+			grouped[name] = true
+		}
+	}
+	for name, written := range grouped {
+		if !written {
+			t.Errorf("%s is in a group, but nothing writes it", name)
+		}
+	}
+	if store.ActsOf("") != nil || store.ActsOf("all") != nil {
+		t.Error("a name that is no group has acts")
+	}
+}
