@@ -76,6 +76,8 @@ func carryOut(ctx context.Context, command string, o options, stdout, stderr io.
 		return runDemo(ctx, o.Demo, log, stdout)
 	case "sandbox":
 		return runSandbox(ctx, o.Sandbox, log, stdout)
+	case "audit check":
+		return checkAudit(ctx, o.Audit.Check, stdout)
 	case "version":
 		_, err := fmt.Fprintln(stdout, "callboard", versionText())
 		return err
