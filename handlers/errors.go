@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -21,7 +22,6 @@ var (
 	errSignIn      = errors.New("nobody is signed in")
 	errCrossOrigin = errors.New("the request comes from another site")
 	errFormToken   = errors.New("the form's token is missing or old")
-	errTooLarge    = errors.New("the request is too large")
 	errPanic       = errors.New("a programming error")
 )
 
@@ -70,6 +70,12 @@ func problemOf(err error) problem {
 		return problem{http.StatusForbidden, "form_token"}
 	case errors.Is(err, errTooLarge):
 		return problem{http.StatusRequestEntityTooLarge, "too_large"}
+	case errors.Is(err, errAddressLong):
+		return problem{http.StatusRequestURITooLong, "too_large"}
+	case errors.Is(err, errHeaders):
+		return problem{http.StatusRequestHeaderFieldsTooLarge, "too_large"}
+	case errors.Is(err, errInFlight):
+		return problem{http.StatusTooManyRequests, "in_flight"}
 	case errors.As(err, &web):
 		return webProblem(web)
 	}
@@ -108,6 +114,9 @@ func (s *server) handleError(err error, c echo.Context) {
 	p := problemOf(err)
 	if p.status >= 500 {
 		s.Log.Error("request failed", "id", c.Get(idKey), "path", c.Request().URL.Path, "err", err)
+	}
+	if p.status == http.StatusTooManyRequests {
+		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(retryAfter))
 	}
 	if c.Request().Method == http.MethodHead {
 		_ = c.NoContent(p.status)

@@ -39,6 +39,7 @@ func TestErrorPages(t *testing.T) {
 		{"unknown file", get("/static/nothing.css"), http.StatusNotFound, ""},
 		{"file of an old version", get("/static/callboard-000000000000.css"), http.StatusNotFound, ""},
 		{"wrong method", httptest.NewRequest(http.MethodDelete, "/apps", http.NoBody), http.StatusMethodNotAllowed, "method"},
+		{"trace", httptest.NewRequest(http.MethodTrace, "/apps", http.NoBody), http.StatusMethodNotAllowed, "method"},
 		{"method nobody knows", httptest.NewRequest("BREW", "/apps", http.NoBody), http.StatusMethodNotAllowed, "method"},
 		{"post where there is none", form("/history", url.Values{csrfField: {b.csrf}}), http.StatusMethodNotAllowed, "method"},
 		{"too large", form("/account", url.Values{csrfField: {b.csrf}, "theme": {strings.Repeat("a", 2<<20)}}), http.StatusRequestEntityTooLarge, "too_large"},

@@ -17,12 +17,6 @@ import (
 	"callboard/store"
 )
 
-// Limits of what a request may bring.
-const (
-	maxBody   = 1 << 20
-	maxFields = 1000
-)
-
 // Keys of what middleware leaves in a request's context.
 const (
 	idKey      = "id"
@@ -32,17 +26,13 @@ const (
 
 // guards check a request in the decided order: session, role, cross-origin, form token.
 func (s *server) guards(need auth.Need) []echo.MiddlewareFunc {
-	list := []echo.MiddlewareFunc{s.loadSession, s.requireRole(need), s.crossOrigin(), s.formToken()}
-	return list
+	return []echo.MiddlewareFunc{s.loadSession, s.limitInFlight, s.requireRole(need), s.crossOrigin(), s.formToken()}
 }
 
 // openGuards are for what anyone may have without a session; a need that is not met by nobody refuses everybody.
 func (s *server) openGuards(need auth.Need) []echo.MiddlewareFunc {
 	return []echo.MiddlewareFunc{s.requireRole(need)}
 }
-
-// answerTime is how long a client may take to fetch a page; an export gets it anew with every line.
-const answerTime = 30 * time.Second
 
 // allowAnswer gives the client time to fetch what is written next, so that slow ones cannot pile up.
 func allowAnswer(c echo.Context) {
@@ -113,32 +103,6 @@ func (s *server) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 		s.Log.Info("request", "id", c.Get(idKey), "method", c.Request().Method, "path", c.Request().URL.Path,
 			"status", c.Response().Status, "ms", time.Since(start).Milliseconds(), "user", userName(c), "address", c.RealIP())
 		return nil
-	}
-}
-
-func (s *server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		r := c.Request()
-		if r.Body == nil || r.Method == http.MethodGet || r.Method == http.MethodHead {
-			return next(c)
-		}
-		if r.ContentLength > maxBody {
-			return errTooLarge
-		}
-		r.Body = http.MaxBytesReader(c.Response(), r.Body, maxBody)
-		if err := r.ParseForm(); err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest).SetInternal(err)
-		}
-		// What stands in the address is no part of a form: a link must not be able to fill one in.
-		r.Form = r.PostForm
-		n := 0
-		for _, values := range r.PostForm {
-			n += len(values)
-		}
-		if n > maxFields {
-			return errTooLarge
-		}
-		return next(c)
 	}
 }
 
