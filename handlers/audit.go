@@ -219,6 +219,14 @@ var detailWords = map[string]string{"role": "role.", "outcome": "state.", "settl
 // digestShown is how much of a configuration's digest tells it from others.
 const digestShown = 12
 
+// driftEntry names the entry of a drift that a reading found; most find none.
+func driftEntry(p *i18n.Printer, number int64) string {
+	if number == 0 {
+		return ""
+	}
+	return p.T("audit.change", "Number", itoa64(number))
+}
+
 func detailValue(p *i18n.Printer, name string, value any) string {
 	switch x := value.(type) {
 	case nil:
@@ -236,6 +244,10 @@ func detailValue(p *i18n.Printer, name string, value any) string {
 			return x[:digestShown] + "…"
 		}
 		return x
+	case float64:
+		if name == "drift" {
+			return driftEntry(p, int64(x))
+		}
 	}
 	text, err := json.Marshal(value)
 	if err != nil {

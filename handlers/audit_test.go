@@ -173,11 +173,11 @@ func TestAuditSaysHowFarItSearched(t *testing.T) {
 func TestUnknownActsAndDetailsAreShown(t *testing.T) {
 	w := newWorld(t)
 	b := w.as(store.Admin)
-	for i, detail := range []string{"null", `{"role":"admin","other":[1,2],"watched":true,"configuration":"0123456789abcdef"}`, "no JSON", `{"x":null}`} {
+	for i, detail := range []string{"null", `{"role":"admin","other":[1,2],"watched":true,"configuration":"0123456789abcdef"}`, "no JSON", `{"x":null}`, `{"drift":0}`, `{"drift":8,"count":12345678}`} {
 		w.exec(`INSERT INTO audit (number, at, actor, who, role, address, act, target, detail, mac) VALUES ($1, 1, 'person', 'Old', 'former', '', 'later.act', 'change x', $2, x'')`, 9001+i, detail)
 	}
 	p := b.get("/audit?person=Old")
-	want := []string{"none", "no JSON", "configuration: 0123456789ab…other: [1,2]role: adminread regularly: yes", "none"}
+	want := []string{"count: 12345678drift: Entry #8", "none", "none", "no JSON", "configuration: 0123456789ab…other: [1,2]role: adminread regularly: yes", "none"}
 	var got []string
 	p.doc.Find("tbody tr:not(.day) td:last-child").Each(func(_ int, c *goquery.Selection) { got = append(got, strings.Join(strings.Fields(c.Text()), " ")) })
 	if diff := cmp.Diff(want, got); diff != "" {
