@@ -20,17 +20,27 @@ type options struct {
 	Serve   serveOptions   `cmd:"" default:"withargs" help:"Run the console (the default)."`
 	Demo    demoOptions    `cmd:"" help:"Run a complete copy on this machine: console, sandbox and sample apps. Never talks to Tencent."`
 	Sandbox sandboxOptions `cmd:"" help:"Run only the sandbox that plays Tencent's API."`
+	Audit   auditOptions   `cmd:"" help:"Look after the audit."`
 	Version struct{}       `cmd:"" help:"Print version and build."`
 	Health  healthOptions  `cmd:"" help:"Ask a running console whether it is ready; for container health checks."`
 }
 
+// dataOptions say where a console's data is.
+type dataOptions struct {
+	Data         string `default:"./data" env:"CALLBOARD_DATA" type:"path" help:"Folder of the database and the key set."`
+	Database     string `env:"CALLBOARD_DATABASE" help:"postgres://user:password@host:port/name instead of SQLite in the data folder."`
+	DatabaseFile string `env:"CALLBOARD_DATABASE_FILE" type:"path" help:"File that holds the database address."`
+	Keyset       string `env:"CALLBOARD_KEYSET" help:"The key set itself, instead of the file in the data folder."`
+	KeysetFile   string `env:"CALLBOARD_KEYSET_FILE" type:"path" help:"File of the key set; made at the first start. (default: keyset.json in the data folder)"`
+}
+
+type auditOptions struct {
+	Check dataOptions `cmd:"" help:"Prove that no row of the audit was changed, removed or put in. A console may be running."`
+}
+
 type serveOptions struct {
-	Listen         string        `default:"127.0.0.1:8080" env:"CALLBOARD_LISTEN" help:"Address to listen on; port 0 picks a free one."`
-	Data           string        `default:"./data" env:"CALLBOARD_DATA" type:"path" help:"Folder of the database and the key set."`
-	Database       string        `env:"CALLBOARD_DATABASE" help:"postgres://user:password@host:port/name instead of SQLite in the data folder."`
-	DatabaseFile   string        `env:"CALLBOARD_DATABASE_FILE" type:"path" help:"File that holds the database address."`
-	Keyset         string        `env:"CALLBOARD_KEYSET" help:"The key set itself, instead of the file in the data folder."`
-	KeysetFile     string        `env:"CALLBOARD_KEYSET_FILE" type:"path" help:"File of the key set; made at the first start. (default: keyset.json in the data folder)"`
+	Listen string `default:"127.0.0.1:8080" env:"CALLBOARD_LISTEN" help:"Address to listen on; port 0 picks a free one."`
+	dataOptions
 	PublicURL      string        `name:"public-url" env:"CALLBOARD_PUBLIC_URL" help:"Where browsers reach the console, such as https://callboard.example.com."`
 	TrustedProxies []string      `env:"CALLBOARD_TRUSTED_PROXIES" help:"Addresses or prefixes of proxies whose X-Forwarded-For is believed."`
 	ExtraEndpoints string        `env:"CALLBOARD_EXTRA_ENDPOINTS" help:"More API hosts, as name=http://127.0.0.1:9100,… for a sandbox or a test."`
@@ -79,8 +89,7 @@ func parse(args []string, stdout io.Writer) (command string, o options, err erro
 	if err != nil {
 		return "", o, fmt.Errorf("%w; `callboard --help` lists the options", err)
 	}
-	command, _, _ = strings.Cut(k.Command(), " ")
-	return command, o, nil
+	return k.Command(), o, nil
 }
 
 func (o options) level() slog.Level {
@@ -134,6 +143,10 @@ func (o serveOptions) faults() error {
 	if o.WatchEvery < 0 {
 		return fmt.Errorf("--watch-every: %s is less than nothing", o.WatchEvery)
 	}
+	return o.dataOptions.faults()
+}
+
+func (o dataOptions) faults() error {
 	if o.Database != "" && o.DatabaseFile != "" {
 		return errors.New("--database and --database-file both name a database; leave one out")
 	}

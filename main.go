@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"time"
 	_ "time/tzdata" // zones work in an image without any files
+
+	"callboard/handlers"
 )
 
 // version is set when a release is built.
@@ -76,6 +78,8 @@ func carryOut(ctx context.Context, command string, o options, stdout, stderr io.
 		return runDemo(ctx, o.Demo, log, stdout)
 	case "sandbox":
 		return runSandbox(ctx, o.Sandbox, log, stdout)
+	case "audit check":
+		return checkAudit(ctx, o.Audit.Check, stdout)
 	case "version":
 		_, err := fmt.Fprintln(stdout, "callboard", versionText())
 		return err
@@ -169,19 +173,22 @@ func reachable(address string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// Limits of connections, so that slow ones cannot pile up.
-const (
-	headerTime = 5 * time.Second
-	bodyTime   = 15 * time.Second
-	idleTime   = 2 * time.Minute
-	maxHeader  = 64 << 10
-	stopTime   = 15 * time.Second
-)
+// stopTime is how long requests under way may take to finish when the program stops.
+const stopTime = 15 * time.Second
+
+// clientTimes are how long a client may take, so that slow ones cannot pile up.
+type clientTimes struct{ header, body, idle time.Duration }
+
+var usualTimes = clientTimes{handlers.HeaderTime, handlers.BodyTime, handlers.IdleTime}
+
+func newServer(h http.Handler, t clientTimes, log *slog.Logger) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: t.header, ReadTimeout: t.body, IdleTimeout: t.idle, MaxHeaderBytes: handlers.MaxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+}
 
 // serve answers until ctx ends, then lets the requests under way finish.
 func (w *web) serve(ctx context.Context, h http.Handler, log *slog.Logger) error {
-	w.server = &http.Server{Handler: h, ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	w.server = newServer(h, usualTimes, log)
 	failed := make(chan error, 1)
 	go func() { failed <- w.server.Serve(w.listener) }()
 	select {

@@ -43,6 +43,9 @@ func allOptions(t *testing.T) []option {
 	add("", parser.Model.Flags)
 	for _, c := range parser.Model.Children {
 		add(c.Name, c.Flags)
+		for _, below := range c.Children {
+			add(c.Name+" "+below.Name, below.Flags)
+		}
 	}
 	return list
 }
@@ -55,10 +58,7 @@ func TestMistypedNames(t *testing.T) {
 	}
 	for _, o := range list {
 		wrong := "--" + o.Name + "x"
-		var args []string
-		if o.command != "" {
-			args = append(args, o.command)
-		}
+		args := strings.Fields(o.command)
 		got := finish(t, append(args, wrong+"=1")...)
 		if got.Code != 1 || got.Stdout != "" || !strings.HasPrefix(got.Stderr, "callboard: unknown flag "+wrong) || strings.Count(got.Stderr, "\n") != 1 {
 			t.Errorf("%s %s: %+v", o.command, wrong, got)
@@ -168,22 +168,27 @@ func TestEnvironment(t *testing.T) {
 		{"demo", "CALLBOARD_LISTEN", ":9", func(o *options) { o.Demo.Listen = ":9" }},
 		{"demo", "CALLBOARD_DEMO_PASSWORD", "p,w", func(o *options) { o.Demo.Password = "p,w" }},
 		{"demo", "CALLBOARD_TIME_ZONE", "Asia/Shanghai", func(o *options) { o.Demo.TimeZone = "Asia/Shanghai" }},
+		{"audit check", "CALLBOARD_DATA", "here", func(o *options) { o.Audit.Check.Data = folder + "/here" }},
+		{"audit check", "CALLBOARD_DATABASE", "postgres://h/d", func(o *options) { o.Audit.Check.Database = "postgres://h/d" }},
+		{"audit check", "CALLBOARD_DATABASE_FILE", "db", func(o *options) { o.Audit.Check.DatabaseFile = folder + "/db" }},
+		{"audit check", "CALLBOARD_KEYSET", `{"a":"b,c"}`, func(o *options) { o.Audit.Check.Keyset = `{"a":"b,c"}` }},
+		{"audit check", "CALLBOARD_KEYSET_FILE", "/k", func(o *options) { o.Audit.Check.KeysetFile = "/k" }},
 		{"health", "CALLBOARD_LISTEN", ":9", func(o *options) { o.Health.Listen = ":9" }},
 	}
 	covered := map[string]bool{}
 	for _, row := range rows {
 		t.Run(row.command+" "+row.variable, func(t *testing.T) {
-			_, want, err := parse([]string{row.command}, io.Discard)
+			_, want, err := parse(strings.Fields(row.command), io.Discard)
 			if err != nil {
 				t.Fatal(err)
 			}
 			row.change(&want)
 			t.Setenv(row.variable, row.value)
-			command, got, err := parse([]string{row.command}, io.Discard)
+			command, got, err := parse(strings.Fields(row.command), io.Discard)
 			if err != nil || command != row.command {
 				t.Fatal(command, err)
 			}
-			if diff := cmp.Diff(forCommand(row.command, want), forCommand(row.command, got)); diff != "" {
+			if diff := cmp.Diff(forCommand(row.command, want), forCommand(row.command, got), cmp.AllowUnexported(serveOptions{})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -213,6 +218,8 @@ func forCommand(command string, o options) options {
 		only.Serve = o.Serve
 	case "demo":
 		only.Demo = o.Demo
+	case "audit check":
+		only.Audit = o.Audit
 	case "health":
 		only.Health = o.Health
 	}

@@ -163,10 +163,8 @@ func openData(ctx context.Context, o serveOptions, p parts, log *slog.Logger) (c
 	if p.database, err = o.databaseAddress(); err != nil {
 		return nil, nil, err
 	}
-	if o.Keyset != "" {
-		if p.keys, err = store.ParseKeys([]byte(o.Keyset)); err != nil {
-			return nil, nil, fmt.Errorf("--keyset: %w", err)
-		}
+	if p.keys, err = o.givenKeys(); err != nil {
+		return nil, nil, err
 	}
 	remove, err := makeFolder(o.Data)
 	if err != nil {
@@ -202,10 +200,7 @@ func makeFolder(path string) (remove func(), err error) {
 func openWithKeys(ctx context.Context, o serveOptions, p parts, log *slog.Logger) (*console, error) {
 	made := ""
 	if p.keys == nil {
-		path := o.KeysetFile
-		if path == "" {
-			path = filepath.Join(o.Data, "keyset.json")
-		}
+		path := o.keysetPath()
 		missing := notThere(path)
 		if missing && !store.IsPostgres(p.database) && !notThere(p.database) {
 			return nil, noKeys(path)
@@ -223,10 +218,31 @@ func openWithKeys(ctx context.Context, o serveOptions, p parts, log *slog.Logger
 	case !errors.Is(err, store.ErrKeys):
 		return c, err
 	case made == "":
-		return nil, errors.New("the key set does not belong to this database; start with the key set that the database was made with (--keyset-file or CALLBOARD_KEYSET)")
+		return nil, errOtherKeys
 	}
 	// A PostgreSQL database shows only now that it has a key set already: leave nothing behind that looks right.
 	return nil, errors.Join(noKeys(made), os.Remove(made))
+}
+
+var errOtherKeys = errors.New("the key set does not belong to this database; start with the key set that the database was made with (--keyset-file or CALLBOARD_KEYSET)")
+
+// givenKeys is the key set that stands in the options themselves; nil when a file has it.
+func (o dataOptions) givenKeys() (*store.Keys, error) {
+	if o.Keyset == "" {
+		return nil, nil
+	}
+	keys, err := store.ParseKeys([]byte(o.Keyset))
+	if err != nil {
+		return nil, fmt.Errorf("--keyset: %w", err)
+	}
+	return keys, nil
+}
+
+func (o dataOptions) keysetPath() string {
+	if o.KeysetFile != "" {
+		return o.KeysetFile
+	}
+	return filepath.Join(o.Data, "keyset.json")
 }
 
 func notThere(path string) bool {
@@ -239,7 +255,7 @@ func noKeys(path string) error {
 }
 
 // databaseAddress is the PostgreSQL address, or the SQLite file in the data folder.
-func (o serveOptions) databaseAddress() (string, error) {
+func (o dataOptions) databaseAddress() (string, error) {
 	address := o.Database
 	if o.DatabaseFile != "" {
 		text, err := os.ReadFile(o.DatabaseFile)

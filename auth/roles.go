@@ -13,7 +13,7 @@ const (
 	Anyone   Need = "anyone"   // signed in or not
 	Support  Need = "support"  // reads everything but secrets
 	Operator Need = "operator" // also checks and changes callbacks
-	Admin    Need = "admin"    // also apps and people
+	Admin    Need = "admin"    // also apps, people and the audit
 )
 
 var order = []Need{Anyone, Support, Operator, Admin}
@@ -70,6 +70,8 @@ var Routes = []Route{
 	{"GET", "/history.jsonl", Support},
 	{"GET", "/events", Support},
 	{"GET", "/errors/:code", Support},
+	{"GET", "/users/roles", Support},
+	{"GET", "/audit", Admin},
 	{"GET", "/account", Support},
 	{"POST", "/account", Support},
 }

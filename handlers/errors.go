@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -21,7 +22,6 @@ var (
 	errSignIn      = errors.New("nobody is signed in")
 	errCrossOrigin = errors.New("the request comes from another site")
 	errFormToken   = errors.New("the form's token is missing or old")
-	errTooLarge    = errors.New("the request is too large")
 	errPanic       = errors.New("a programming error")
 )
 
@@ -70,6 +70,12 @@ func problemOf(err error) problem {
 		return problem{http.StatusForbidden, "form_token"}
 	case errors.Is(err, errTooLarge):
 		return problem{http.StatusRequestEntityTooLarge, "too_large"}
+	case errors.Is(err, errAddressLong):
+		return problem{http.StatusRequestURITooLong, "too_large"}
+	case errors.Is(err, errHeaders):
+		return problem{http.StatusRequestHeaderFieldsTooLarge, "too_large"}
+	case errors.Is(err, errInFlight):
+		return problem{http.StatusTooManyRequests, "in_flight"}
 	case errors.As(err, &web):
 		return webProblem(web)
 	}
@@ -109,6 +115,9 @@ func (s *server) handleError(err error, c echo.Context) {
 	if p.status >= 500 {
 		s.Log.Error("request failed", "id", c.Get(idKey), "path", c.Request().URL.Path, "err", err)
 	}
+	if p.status == http.StatusTooManyRequests {
+		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(retryAfter))
+	}
 	if c.Request().Method == http.MethodHead {
 		_ = c.NoContent(p.status)
 		return
@@ -121,7 +130,14 @@ func (s *server) handleError(err error, c echo.Context) {
 
 // introduce finds out who asks when no route did, so that the page is theirs. It fails to a page for nobody.
 func (s *server) introduce(c echo.Context) {
-	if c.Request().Method != http.MethodGet || sessionOf(c) != nil || c.Get(csrfKey) != nil {
+	if c.Get(csrfKey) != nil {
+		return
+	}
+	if sessionOf(c) != nil {
+		s.keepFormToken(c) // the page has a form to sign out
+		return
+	}
+	if c.Request().Method != http.MethodGet {
 		return
 	}
 	nothing := func(echo.Context) error { return nil }

@@ -39,6 +39,7 @@ func TestErrorPages(t *testing.T) {
 		{"unknown file", get("/static/nothing.css"), http.StatusNotFound, ""},
 		{"file of an old version", get("/static/callboard-000000000000.css"), http.StatusNotFound, ""},
 		{"wrong method", httptest.NewRequest(http.MethodDelete, "/apps", http.NoBody), http.StatusMethodNotAllowed, "method"},
+		{"trace", httptest.NewRequest(http.MethodTrace, "/apps", http.NoBody), http.StatusMethodNotAllowed, "method"},
 		{"method nobody knows", httptest.NewRequest("BREW", "/apps", http.NoBody), http.StatusMethodNotAllowed, "method"},
 		{"post where there is none", form("/history", url.Values{csrfField: {b.csrf}}), http.StatusMethodNotAllowed, "method"},
 		{"too large", form("/account", url.Values{csrfField: {b.csrf}, "theme": {strings.Repeat("a", 2<<20)}}), http.StatusRequestEntityTooLarge, "too_large"},
@@ -158,10 +159,10 @@ func TestClientAddress(t *testing.T) {
 			w := newWorld(t, func(o *Options) { o.TrustedProxies = test.trusted })
 			b := w.as(store.Support)
 			wantStatus(t, b.send(withHeaders(form("/account", url.Values{csrfField: {b.csrf}, "do": {"preferences"}}), test.headers...)), http.StatusSeeOther)
-			list, err := w.store.AuditTrail(t.Context(), 0, 1)
+			page, err := w.store.AuditTrail(t.Context(), store.AuditFilter{Limit: 1})
 			must(t, err)
-			if list[0].Act != "user.preferences" || list[0].Actor.Address != test.want {
-				t.Errorf("%s from %q, want %q", list[0].Act, list[0].Actor.Address, test.want)
+			if e := page.Entries[0]; e.Act != "user.preferences" || e.Actor.Address != test.want {
+				t.Errorf("%s from %q, want %q", e.Act, e.Actor.Address, test.want)
 			}
 		})
 	}

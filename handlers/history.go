@@ -260,9 +260,12 @@ type exportedConfiguration struct {
 
 // exportHistory streams what the search selects, one object a line, in constant memory.
 func (s *server) exportHistory(c echo.Context) error {
-	ctx := c.Request().Context()
-	u, err := s.understand(ctx, readSearch(c), s.clockOf(c, s.printer(c)))
+	ctx, f := c.Request().Context(), readSearch(c)
+	u, err := s.understand(ctx, f, s.clockOf(c, s.printer(c)))
 	if err != nil {
+		return err
+	}
+	if err := s.Store.HistoryExported(ctx, actor(c), f.asked()); err != nil {
 		return err
 	}
 	r := c.Response()

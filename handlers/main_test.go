@@ -209,17 +209,43 @@ func (w *world) number(query string, args ...any) int64 {
 	return n.Int64
 }
 
-// traces is everything that a request could have left behind.
+// traces is what a request could have left behind, but for the note that it was refused.
 type traces struct{ Changes, Plans, Apps, Versions, Users, Sessions, Readings, Audit, Calls int64 }
 
 func (w *world) traces() traces {
 	w.t.Helper()
 	var v traces
 	must(w.t, w.sql().QueryRowContext(w.t.Context(), `SELECT (SELECT COUNT(*) FROM changes), (SELECT COUNT(*) FROM plans), (SELECT COUNT(*) FROM apps), (SELECT COALESCE(SUM(version), 0) FROM apps),
-		(SELECT COUNT(*) FROM users), (SELECT COUNT(*) FROM sessions), (SELECT COUNT(*) FROM readings), (SELECT COUNT(*) FROM audit)`).
+		(SELECT COUNT(*) FROM users), (SELECT COUNT(*) FROM sessions), (SELECT COUNT(*) FROM readings), (SELECT COUNT(*) FROM audit WHERE act <> 'access.refused')`).
 		Scan(&v.Changes, &v.Plans, &v.Apps, &v.Versions, &v.Users, &v.Sessions, &v.Readings, &v.Audit))
 	v.Calls = int64(len(w.box.Journal()))
 	return v
+}
+
+// rows writes down every row of every table but those of the audit. It is for SQLite.
+func (w *world) rows() map[string][]string {
+	w.t.Helper()
+	all := map[string][]string{}
+	for _, table := range w.column(`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'audit%'`) {
+		columns := w.column(`SELECT 'quote(' || name || ')' FROM pragma_table_info($1)`, table)
+		all[table] = w.column(`SELECT ` + strings.Join(columns, ` || ' ' || `) + ` AS line FROM ` + table + ` ORDER BY line`)
+	}
+	return all
+}
+
+func (w *world) column(query string, args ...any) []string {
+	w.t.Helper()
+	rows, err := w.sql().QueryContext(w.t.Context(), query, args...)
+	must(w.t, err)
+	defer rows.Close()
+	var list []string
+	for rows.Next() {
+		var text string
+		must(w.t, rows.Scan(&text))
+		list = append(list, text)
+	}
+	must(w.t, rows.Err())
+	return list
 }
 
 // writes are the calls that changed something at the sandbox.

@@ -17,12 +17,6 @@ import (
 	"callboard/store"
 )
 
-// Limits of what a request may bring.
-const (
-	maxBody   = 1 << 20
-	maxFields = 1000
-)
-
 // Keys of what middleware leaves in a request's context.
 const (
 	idKey      = "id"
@@ -32,17 +26,13 @@ const (
 
 // guards check a request in the decided order: session, role, cross-origin, form token.
 func (s *server) guards(need auth.Need) []echo.MiddlewareFunc {
-	list := []echo.MiddlewareFunc{s.loadSession, s.requireRole(need), s.crossOrigin(), s.formToken()}
-	return list
+	return []echo.MiddlewareFunc{s.loadSession, s.limitInFlight, s.requireRole(need), s.crossOrigin(), s.formToken()}
 }
 
 // openGuards are for what anyone may have without a session; a need that is not met by nobody refuses everybody.
 func (s *server) openGuards(need auth.Need) []echo.MiddlewareFunc {
 	return []echo.MiddlewareFunc{s.requireRole(need)}
 }
-
-// answerTime is how long a client may take to fetch a page; an export gets it anew with every line.
-const answerTime = 30 * time.Second
 
 // allowAnswer gives the client time to fetch what is written next, so that slow ones cannot pile up.
 func allowAnswer(c echo.Context) {
@@ -116,32 +106,6 @@ func (s *server) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-func (s *server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		r := c.Request()
-		if r.Body == nil || r.Method == http.MethodGet || r.Method == http.MethodHead {
-			return next(c)
-		}
-		if r.ContentLength > maxBody {
-			return errTooLarge
-		}
-		r.Body = http.MaxBytesReader(c.Response(), r.Body, maxBody)
-		if err := r.ParseForm(); err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest).SetInternal(err)
-		}
-		// What stands in the address is no part of a form: a link must not be able to fill one in.
-		r.Form = r.PostForm
-		n := 0
-		for _, values := range r.PostForm {
-			n += len(values)
-		}
-		if n > maxFields {
-			return errTooLarge
-		}
-		return next(c)
-	}
-}
-
 func gzipPages() echo.MiddlewareFunc {
 	return middleware.GzipWithConfig(middleware.GzipConfig{Level: 5, MinLength: 1024, Skipper: func(c echo.Context) bool {
 		return strings.HasPrefix(c.Request().URL.Path, "/static/") // has its own
@@ -187,8 +151,16 @@ func (s *server) requireRole(need auth.Need) echo.MiddlewareFunc {
 			if session == nil {
 				return errSignIn
 			}
+			s.noteRefusal(c)
 			return &needError{need: need}
 		}
+	}
+}
+
+// noteRefusal puts a refused attempt into the audit. It stays refused when that cannot be written.
+func (s *server) noteRefusal(c echo.Context) {
+	if err := s.Store.AccessRefused(c.Request().Context(), actor(c), c.Request().Method+" "+c.Path()); err != nil {
+		s.Log.Error("a refused attempt could not be written into the audit", "id", c.Get(idKey), "err", err)
 	}
 }
 
@@ -255,7 +227,7 @@ func (s *server) dropEmptyToken(r *http.Request) {
 
 // keepFormToken gives a refused post the token that the form given back needs: the browser's own, or a new one.
 func (s *server) keepFormToken(c echo.Context) {
-	if k, err := c.Cookie(s.csrfCookie()); err == nil {
+	if k, err := c.Cookie(s.csrfCookie()); err == nil && k.Value != "" {
 		c.Set(csrfKey, k.Value)
 		return
 	}

@@ -23,7 +23,7 @@ func (s *server) routes(e *echo.Echo) error {
 	r := func(method, path string, h echo.HandlerFunc) { add(method, path, h, s.guards) }
 	// What is no page asks for nobody's session, so that it answers when the database does not.
 	file := func(path string, h echo.HandlerFunc) { add("GET", path, h, s.openGuards) }
-	e.Use(s.identify, s.recoverPanics, s.secureHeaders, s.logRequest, s.limitBody, gzipPages())
+	e.Use(s.identify, s.recoverPanics, s.secureHeaders, s.logRequest, limitHeader, s.limitBody, gzipPages())
 
 	file("/healthz", s.showHealth)
 	file("/readyz", s.showReadiness)
@@ -68,6 +68,8 @@ func (s *server) routes(e *echo.Echo) error {
 
 	r("GET", "/events", s.showEvents)
 	r("GET", "/errors/:code", s.showErrorCode)
+	r("GET", "/users/roles", s.showRoles)
+	r("GET", "/audit", s.showAudit)
 	r("GET", "/account", s.showAccount)
 	r("POST", "/account", s.saveAccount)
 	return errors.Join(missing...)

@@ -47,6 +47,7 @@ type server struct {
 	attention attentionCache
 	counts    countCache
 	readiness readiness
+	underWay  inFlight
 }
 
 // New builds the console's pages. It fails when a route has no line in the table of roles.
@@ -60,7 +61,14 @@ func New(o Options) (http.Handler, error) {
 	if o.Zone == nil {
 		o.Zone = time.UTC
 	}
-	s := &server{Options: o}
+	e, err := (&server{Options: o}).router()
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+func (s *server) router() (*echo.Echo, error) {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.handleError

@@ -57,9 +57,9 @@ func TestSignIn(t *testing.T) {
 		wantSeeOther(t, b.get("/apps"), "/sign-in?next=%2Fapps")
 
 		var acts []string
-		list, err := w.store.AuditTrail(t.Context(), 0, 5)
+		page, err := w.store.AuditTrail(t.Context(), store.AuditFilter{Limit: 5})
 		must(t, err)
-		for _, e := range list {
+		for _, e := range page.Entries {
 			acts = append(acts, e.Act+" "+e.Actor.Name+" "+e.Actor.Address)
 		}
 		want := []string{"session.ended admin " + address, "session.started admin " + address, "session.ended operator " + address, "session.started operator " + address}

@@ -8,7 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
+	"strconv"
+	"strings"
 )
 
 // Roles of people, from least to most.
@@ -66,8 +67,34 @@ func (t *tx) audit(a Actor, act, target string, detail any) error {
 	if err != nil {
 		return err
 	}
+	if err := t.auditApp(number, target); err != nil {
+		return err
+	}
 	_, err = t.exec(`UPDATE audit_head SET mac = $1 WHERE id = 1`, sum)
 	return err
+}
+
+// auditApp notes which app a row concerns, so that it is found by its app.
+func (t *tx) auditApp(number int64, target string) error {
+	kind, id := TargetOf(target)
+	var err error
+	switch kind {
+	case "app":
+		_, err = t.exec(`INSERT INTO audit_apps (sdkappid, number) SELECT sdkappid, CAST($1 AS BIGINT) FROM apps WHERE sdkappid = $2`, number, id)
+	case "change":
+		_, err = t.exec(`INSERT INTO audit_apps (sdkappid, number) SELECT sdkappid, CAST($1 AS BIGINT) FROM changes WHERE number = $2`, number, id)
+	}
+	return err
+}
+
+// TargetOf reads what an audit row is about: "app" or "change" with its number, or "" for a name, a route or nothing.
+func TargetOf(target string) (kind string, number int64) {
+	kind, id, _ := strings.Cut(target, " ")
+	n, err := strconv.ParseInt(id, 10, 64)
+	if err != nil || (kind != "app" && kind != "change") {
+		return "", 0
+	}
+	return kind, n
 }
 
 // AuditEntry is one row of the audit trail.
@@ -143,15 +170,7 @@ func (s *Store) walkAudit(ctx context.Context, t *sql.Tx) (number int64, last []
 	return number, last, false, rows.Err()
 }
 
-// AuditTrail lists audit rows, newest first, below the number before (0: from the newest).
-func (s *Store) AuditTrail(ctx context.Context, before int64, limit int) ([]AuditEntry, error) {
-	if before == 0 {
-		before = math.MaxInt64
-	}
-	return all(ctx, s, scanAudit, `SELECT `+auditColumns+` FROM audit WHERE number < $1 ORDER BY number DESC LIMIT $2`, before, limit)
-}
-
-const auditColumns = `number, at, actor, user_id, who, role, address, act, target, detail, mac`
+const auditColumns = `audit.number, audit.at, audit.actor, audit.user_id, audit.who, audit.role, audit.address, audit.act, audit.target, audit.detail, audit.mac`
 
 func scanAudit(r scanner) (AuditEntry, error) {
 	var e AuditEntry

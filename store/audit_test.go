@@ -46,6 +46,10 @@ var acts = []act{
 	{"SignInFailed", "", nil, func(f fixture) error {
 		return f.SignInFailed(ctx(f.t), store.Actor{Kind: store.PersonActor}, "x\x00\xff")
 	}, []string{"session.refused"}},
+	{"AccessRefused", "", nil, func(f fixture) error { return f.AccessRefused(ctx(f.t), mei, "GET /users") }, []string{"access.refused"}},
+	{"HistoryExported", "", nil, func(f fixture) error {
+		return f.HistoryExported(ctx(f.t), mei, map[string]string{"q": "x"})
+	}, []string{"history.exported"}},
 	{"EndSession", "", withSession, func(f fixture) error { return f.EndSession(ctx(f.t), mei, "s1") }, []string{"session.ended"}},
 	{"AddApp", "", nil, func(f fixture) error { return f.AddApp(ctx(f.t), mei, settings(borea, "Borea")) }, []string{"app.added"}},
 	{"UpdateApp", "", nil, func(f fixture) error { return f.UpdateApp(ctx(f.t), mei, 1, settings(aurora, "Aurora 2")) }, []string{"app.edited"}},
@@ -280,9 +284,9 @@ func TestAuditTrail(t *testing.T) {
 			limit  int
 			want   []store.AuditEntry
 		}{{0, 10, want}, {0, 2, want[:2]}, {3, 10, want[1:]}, {3, 1, want[1:2]}, {1, 10, nil}, {99, 10, want}} {
-			got, err := f.AuditTrail(ctx(t), test.before, test.limit)
+			got, err := f.AuditTrail(ctx(t), store.AuditFilter{Before: test.before, Limit: test.limit})
 			f.must(err)
-			same(t, fmt.Sprintf("AuditTrail(%d, %d)", test.before, test.limit), plain(test.want), plain(got))
+			same(t, fmt.Sprintf("AuditTrail(%d, %d)", test.before, test.limit), plain(test.want), plain(got.Entries))
 		}
 		f.intact()
 	})

@@ -55,3 +55,10 @@ func SetExamined(t interface{ Cleanup(func()) }, rows int) {
 	examined = rows
 	t.Cleanup(func() { examined = old })
 }
+
+// SetAuditSearch makes a search in the audit look at fewer rows, until the test ends.
+func SetAuditSearch(t testing.TB, rows int64) {
+	old := auditSearch
+	auditSearch = rows
+	t.Cleanup(func() { auditSearch = old })
+}

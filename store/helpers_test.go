@@ -240,10 +240,10 @@ func (f fixture) steps(number int64) string {
 // acts names what the audit gained since row after.
 func (f fixture) acts(after int64) []string {
 	f.t.Helper()
-	list, err := f.AuditTrail(ctx(f.t), 0, 10000)
+	page, err := f.AuditTrail(ctx(f.t), store.AuditFilter{Limit: 10000})
 	f.must(err)
 	acts := []string{}
-	for _, e := range slices.Backward(list) {
+	for _, e := range slices.Backward(page.Entries) {
 		if e.Number > after {
 			acts = append(acts, e.Act)
 		}
@@ -376,7 +376,7 @@ func (f fixture) emptied(t *testing.T) fixture {
 	t.Helper()
 	f.t = t
 	f.clock.Store(start)
-	tables := []string{"rotations", "change_steps", "exchanges", "changes", "plans", "readings", "apps", "configurations", "cookie_keys", "sessions", "users", "audit"}
+	tables := []string{"rotations", "change_steps", "exchanges", "changes", "plans", "readings", "apps", "configurations", "cookie_keys", "sessions", "users", "audit", "audit_apps"}
 	if f.db.Name == "postgres" {
 		f.script(`DROP TRIGGER IF EXISTS audit_append_only ON audit; TRUNCATE ` + strings.Join(tables, ", ") + ` RESTART IDENTITY`)
 	} else {

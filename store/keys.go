@@ -138,20 +138,30 @@ func (s *Store) unseal(place string, sealed []byte) ([]byte, error) {
 
 const keyCheck = "key-check"
 
+// keysFit tells whether the known value opens with these keys: ErrKeys when not; false when there is none yet.
+func (s *Store) keysFit(ctx context.Context) (known bool, err error) {
+	var sealed []byte
+	err = s.writer.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = $1`, keyCheck).Scan(&sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, unavailable(err)
+	}
+	if _, err := s.unseal(keyCheck, sealed); err != nil {
+		return false, ErrKeys
+	}
+	return true, nil
+}
+
 // checkKeys keeps a known value encrypted, so that a wrong key set is found at the start and not at the first secret.
 func (s *Store) checkKeys(ctx context.Context) error {
-	var sealed []byte
-	err := s.writer.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = $1`, keyCheck).Scan(&sealed)
-	if err == nil {
-		if _, err := s.unseal(keyCheck, sealed); err != nil {
-			return ErrKeys
-		}
-		return nil
+	known, err := s.keysFit(ctx)
+	if known || err != nil {
+		return err
 	}
-	if !errors.Is(err, sql.ErrNoRows) {
-		return unavailable(err)
-	}
-	if sealed, err = s.seal(keyCheck, []byte("callboard")); err != nil {
+	sealed, err := s.seal(keyCheck, []byte("callboard"))
+	if err != nil {
 		return err
 	}
 	_, err = s.writer.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, keyCheck, sealed)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -27,6 +28,14 @@ var postgresDialect = dialect{
 }
 
 func openPostgres(ctx context.Context, address string) (*Store, error) {
+	return connectPostgres(ctx, address, map[string]string{"synchronous_commit": "on"})
+}
+
+func openPostgresToRead(ctx context.Context, address string) (*Store, error) {
+	return connectPostgres(ctx, address, map[string]string{"default_transaction_read_only": "on"})
+}
+
+func connectPostgres(ctx context.Context, address string, settings map[string]string) (*Store, error) {
 	config, err := pgxpool.ParseConfig(address)
 	if err != nil {
 		// The parser's error may quote the address, and with it the password.
@@ -34,7 +43,7 @@ func openPostgres(ctx context.Context, address string) (*Store, error) {
 	}
 	config.ConnConfig.ConnectTimeout = 3 * time.Second
 	config.MaxConns = 16
-	config.ConnConfig.RuntimeParams["synchronous_commit"] = "on"
+	maps.Copy(config.ConnConfig.RuntimeParams, settings)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)

@@ -44,6 +44,38 @@ func (s *Store) SignInFailed(ctx context.Context, a Actor, name string) error {
 	})
 }
 
+// refusalEvery is how often the same refusal of the same person is written down.
+const refusalEvery = time.Minute
+
+// AccessRefused records that a person asked for a route that their role does not allow; at most once a minute for each
+// person and route, so that nobody can fill the audit.
+func (s *Store) AccessRefused(ctx context.Context, a Actor, route string) error {
+	since := s.now() - refusalEvery.Milliseconds()
+	var known int
+	// Asked first without a transaction, which would keep others from writing.
+	err := s.row(ctx, refusedBefore, a.UserID, route, since).Scan(&known)
+	if err != nil || known > 0 {
+		return unavailable(err)
+	}
+	return s.write(ctx, func(t *tx) error {
+		// The head row lets only one of several at once write.
+		if _, err := t.exec(`UPDATE audit_head SET number = number WHERE id = 1`); err != nil {
+			return err
+		}
+		if err := t.row(refusedBefore, a.UserID, route, since).Scan(&known); err != nil || known > 0 {
+			return err
+		}
+		return t.audit(a, "access.refused", route, nil)
+	})
+}
+
+const refusedBefore = `SELECT COUNT(*) FROM audit WHERE act = 'access.refused' AND user_id = $1 AND target = $2 AND at > $3`
+
+// HistoryExported records that a person takes a part of the history away, before they get it. search is what they looked for.
+func (s *Store) HistoryExported(ctx context.Context, a Actor, search map[string]string) error {
+	return s.write(ctx, func(t *tx) error { return t.audit(a, "history.exported", "history", search) })
+}
+
 // Session finds a living session: not expired by the database's clock, of a person who is not disabled.
 func (s *Store) Session(ctx context.Context, id string, l SessionLimits) (Session, error) {
 	var v Session

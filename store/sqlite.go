@@ -28,7 +28,7 @@ var sqliteDialect = dialect{
 }
 
 func openSQLite(ctx context.Context, path string) (*Store, error) {
-	file := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String()
+	file := sqliteFile(path)
 	writer, err := sql.Open("sqlite", file+"?"+sqliteSettings+"&_txlock=immediate")
 	if err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
@@ -59,4 +59,20 @@ func atRest(writer *sql.DB) error {
 		return fmt.Errorf("waiting for the last write: %w", err)
 	}
 	return c.Close()
+}
+
+func sqliteFile(path string) string {
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String()
+}
+
+// openSQLiteToRead makes no file; SQLite itself needs to write the one that keeps readers and writers apart.
+func openSQLiteToRead(ctx context.Context, path string) (*Store, error) {
+	db, err := sql.Open("sqlite", sqliteFile(path)+"?mode=rw&"+sqliteSettings+"&_pragma=query_only(1)")
+	if err != nil {
+		return nil, fmt.Errorf("opening the database: %w", err)
+	}
+	if err := db.PingContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the database %s: %w", path, err), db.Close())
+	}
+	return &Store{dialect: sqliteDialect, writer: db, reader: db, close: db.Close}, nil
 }

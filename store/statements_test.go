@@ -168,6 +168,7 @@ var whole = map[string]string{
 	"one":            "one row of users",
 	"e":              "two ranges of one app, put together",
 	"apps":           "the list of apps shows all",
+	"part":           "the rows of one page, put together",
 	"configurations": "a URL is searched as text",
 	"cookie_keys":    "holds two rows",
 	"audit_head":     "holds one row",
@@ -180,11 +181,18 @@ var scan = regexp.MustCompile(`(?m)(?:SCAN |Seq Scan on )(\w+).*$`)
 
 func TestNoStatementReadsAWholeTable(t *testing.T) {
 	uses := map[string]func(f fixture) error{
-		"App":             func(f fixture) error { return one(f.App(ctx(f.t), aurora)) },
-		"AppSecret":       func(f fixture) error { return one(f.AppSecret(ctx(f.t), aurora)) },
-		"Apps":            func(f fixture) error { return one(f.Apps(ctx(f.t), false)) },
-		"Attention":       func(f fixture) error { return one(f.Attention(ctx(f.t))) },
-		"AuditTrail":      func(f fixture) error { return one(f.AuditTrail(ctx(f.t), 50, 10)) },
+		"App":       func(f fixture) error { return one(f.App(ctx(f.t), aurora)) },
+		"AppSecret": func(f fixture) error { return one(f.AppSecret(ctx(f.t), aurora)) },
+		"Apps":      func(f fixture) error { return one(f.Apps(ctx(f.t), false)) },
+		"Attention": func(f fixture) error { return one(f.Attention(ctx(f.t))) },
+		"AuditTrail": func(f fixture) error {
+			for _, filter := range auditFilters {
+				filter.Limit, filter.Before = 10, 50
+				f.must(one(f.AuditTrail(ctx(f.t), filter)))
+			}
+			return nil
+		},
+		"AccessRefused":   func(f fixture) error { return f.AccessRefused(ctx(f.t), mei, "GET /users") },
 		"Change":          func(f fixture) error { return one(f.Change(ctx(f.t), 1)) },
 		"Configuration":   func(f fixture) error { return one(f.Configuration(ctx(f.t), confA.Digest())) },
 		"CountArchived":   func(f fixture) error { return one(f.CountArchived(ctx(f.t))) },

@@ -90,6 +90,14 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.use(o)
+	if err := s.prepare(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) use(o Options) {
 	s.keys = o.Keys
 	s.clock = o.Clock
 	if s.clock == nil {
@@ -98,7 +106,25 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if s.reached = o.Reached; s.reached == nil {
 		s.reached = func(string) {}
 	}
-	if err := s.prepare(ctx); err != nil {
+}
+
+// OpenToRead connects to a database that a console uses, beside that console: it writes nothing, makes no file and leaves
+// the schema as it is. Writing methods fail. ErrKeys when the key set does not belong to it; the caller closes the store.
+func OpenToRead(ctx context.Context, o Options) (*Store, error) {
+	open := openSQLiteToRead
+	if IsPostgres(o.Database) {
+		open = openPostgresToRead
+	}
+	s, err := open(ctx, o.Database)
+	if err != nil {
+		return nil, err
+	}
+	s.use(o)
+	known, err := s.keysFit(ctx)
+	if err == nil && !known {
+		err = errors.New("no console has used this database yet")
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil

@@ -94,6 +94,8 @@ func pages(base, variant string) []page {
 		}},
 		{"history", base + "/history", nil},
 		{"history-empty", base + "/history?q=Id-00000000000000000000000000000000", nil},
+		{"audit", base + "/audit", nil},
+		{"roles", base + "/users/roles", nil},
 		{"refused", base + "/history?state=refused", func(p *browser.Page) { p.Follow("tbody th a") }},
 		{"drift", base + "/history?state=drift", func(p *browser.Page) { p.Follow("tbody th a") }},
 		{"token", base + "/apps/20010377/token", nil},
