@@ -64,6 +64,7 @@ var Routes = []Route{
 	{"POST", "/changes/:number", Operator},
 	{"GET", "/history", Support},
 	{"GET", "/history.jsonl", Support},
+	{"GET", "/history.csv", Support},
 	{"GET", "/events", Support},
 	{"GET", "/errors/:code", Support},
 	{"GET", "/account", Support},

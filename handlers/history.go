@@ -1,9 +1,7 @@
 package handlers
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -199,7 +197,7 @@ func (s *server) historyPage(c echo.Context, f search, u understood, list []stor
 	v := views.HistoryPage{Base: s.base(c, "history.title"), Q: f.q}
 	p, k := v.P, s.clockOf(c, v.P)
 	v.Nav, v.Search, v.ZoneHead = "history", "", p.T("history.entry", "Zone", k.zoneName())
-	v.Export = search{q: f.q, tab: f.tab}.href("/history.jsonl")
+	v.Export, v.ExportCSV = search{q: f.q, tab: f.tab}.href("/history.jsonl"), search{q: f.q, tab: f.tab}.href("/history.csv")
 	for _, tab := range []string{"", "changes", "drift", store.Refused, store.Unknown, store.NotSent} {
 		v.Tabs = append(v.Tabs, views.Tab{Href: search{q: f.q, tab: tab}.href("/history"), Text: p.T("history.tab." + orElse(tab, "all")), Current: tab == f.tab})
 	}
@@ -271,104 +269,4 @@ func shortID(id string) string {
 		return id
 	}
 	return text[:8] + "…" + text[dash+1:]
-}
-
-// exported is one line of /history.jsonl; the names are stable.
-type exported struct {
-	Number       int64                  `json:"number"`
-	Kind         string                 `json:"kind"`
-	SDKAppID     int64                  `json:"sdkappid"`
-	App          string                 `json:"app"`
-	Region       string                 `json:"region"`
-	Host         *string                `json:"host"`
-	Call         *string                `json:"call"`
-	Random       *int64                 `json:"random"`
-	Outcome      *string                `json:"outcome"`
-	Settled      *string                `json:"settled"`
-	StartedAt    *string                `json:"started_at"`
-	EndedAt      *string                `json:"ended_at"`
-	SettledAt    *string                `json:"settled_at"`
-	DurationMS   *int64                 `json:"duration_ms"`
-	HTTPStatus   *int64                 `json:"http_status"`
-	ActionStatus *string                `json:"action_status"`
-	ErrorCode    *int64                 `json:"error_code"`
-	ErrorInfo    *string                `json:"error_info"`
-	RequestID    *string                `json:"request_id"`
-	Who          *string                `json:"who"`
-	Reason       *string                `json:"reason"`
-	Previous     *exportedConfiguration `json:"previous"`
-	Wanted       *exportedConfiguration `json:"wanted"`
-}
-
-type exportedConfiguration struct {
-	URL      string   `json:"url"`
-	Commands []string `json:"commands"`
-}
-
-// exportHistory streams what the search selects, one object a line, in constant memory.
-func (s *server) exportHistory(c echo.Context) error {
-	ctx := c.Request().Context()
-	u, err := s.understand(ctx, readSearch(c))
-	if err != nil {
-		return err
-	}
-	r := c.Response()
-	r.Header().Set(echo.HeaderContentType, "application/x-ndjson; charset=utf-8")
-	r.Header().Set(echo.HeaderContentDisposition, `attachment; filename="callboard-history.jsonl"`)
-	out := bufio.NewWriterSize(r, 32<<10)
-	lines := json.NewEncoder(out)
-	lines.SetEscapeHTML(false)
-	err = s.Store.EachEntry(ctx, u.filter, func(e store.ExportEntry) error {
-		allowAnswer(c)
-		return lines.Encode(export(e))
-	})
-	if err != nil && !r.Committed {
-		r.Header().Del(echo.HeaderContentDisposition)
-		return err
-	}
-	if err != nil {
-		// Half an export must not look like a whole one.
-		s.Log.Error("an export was cut off", "err", err)
-		panic(http.ErrAbortHandler)
-	}
-	return out.Flush()
-}
-
-func export(e store.ExportEntry) exported {
-	x := exported{Number: e.Number, Kind: e.Kind, SDKAppID: e.SDKAppID, App: e.App, Region: e.Region, Host: text(e.Host), Call: text(e.Call), Random: e.Attempt,
-		Outcome: text(e.Outcome), Settled: text(e.Settled), StartedAt: moment(e.StartedAt), EndedAt: moment(e.EndedAt), SettledAt: moment(e.SettledAt), DurationMS: e.DurationMS,
-		HTTPStatus: e.HTTPStatus, ActionStatus: text(e.ActionStatus), ErrorCode: e.ErrorCode, RequestID: text(e.RequestID), Who: text(e.Actor.Name), Reason: text(e.Reason)}
-	if e.ErrorCode != nil {
-		x.ErrorInfo = &e.ErrorInfo
-	}
-	if e.Kind != store.KindToken {
-		x.Previous, x.Wanted = exportConfiguration(e.PreviousConfiguration), exportConfiguration(e.WantedConfiguration)
-	}
-	return x
-}
-
-func exportConfiguration(c *store.Configuration) *exportedConfiguration {
-	if c == nil {
-		return nil
-	}
-	x := &exportedConfiguration{URL: c.URL(), Commands: c.Commands()}
-	if x.Commands == nil {
-		x.Commands = []string{}
-	}
-	return x
-}
-
-func text(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
-func moment(ms int64) *string {
-	if ms == 0 {
-		return nil
-	}
-	s := utc(ms)
-	return &s
 }

@@ -59,7 +59,8 @@ func (s *server) routes(e *echo.Echo) error {
 	r("GET", "/changes/:number", s.showChange)
 	r("POST", "/changes/:number", s.actOnChange)
 	r("GET", "/history", s.showHistory)
-	r("GET", "/history.jsonl", s.exportHistory)
+	r("GET", "/history.jsonl", s.exportJSONLines)
+	r("GET", "/history.csv", s.exportCSV)
 
 	r("GET", "/events", s.showEvents)
 	r("GET", "/errors/:code", s.showErrorCode)

@@ -78,6 +78,9 @@ var acts = []act{
 	{"LeaseOver", "", func(f fixture) { f.leaseEnds(f.opened(confB)) }, func(f fixture) error {
 		return f.LeaseOver(ctx(f.t), store.Console, f.newest(), time.Minute)
 	}, []string{"change.left_over"}},
+	{"HistoryExported", "", nil, func(f fixture) error {
+		return f.HistoryExported(ctx(f.t), mei, "csv", "/history?q=x")
+	}, []string{"history.exported"}},
 	{"KeepReadBack", "", func(f fixture) { f.applied(confB) }, func(f fixture) error {
 		return f.KeepReadBack(ctx(f.t), store.Console, f.newest(), confC)
 	}, []string{"change.read_back"}},
