@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -172,6 +173,17 @@ func TestBothExportsAreOffered(t *testing.T) {
 	for _, path := range []string{"/history.csv", "/history.jsonl"} {
 		if p.count(`a[href="`+path+`?q=hooks+%26+more&state=drift"]`) != 1 {
 			t.Errorf("no link to %s for this search", path)
+		}
+	}
+}
+
+func TestRetentionIsNamed(t *testing.T) {
+	for retention, want := range map[time.Duration]string{0: "", 24 * time.Hour: "Entries are kept for 1 day,", 400 * 24 * time.Hour: "Entries are kept for 400 days,"} {
+		w := newWorld(t, func(o *Options) { o.Retention = retention })
+		past(w)
+		note := w.as(store.Support).get("/history").text(".cb-pages span.cb-2")
+		if want == "" && strings.Contains(note, "kept") || !strings.Contains(note, want) {
+			t.Errorf("%s: the list ends with %q, want %q", retention, note, want)
 		}
 	}
 }

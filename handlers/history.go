@@ -216,7 +216,7 @@ func (s *server) historyPage(c echo.Context, f search, u understood, list []stor
 		v.Newer = search{q: f.q, tab: f.tab}.href("/history")
 	}
 	v.Note = p.T("history.note", "First", list[0].Number, "Last", list[len(list)-1].Number)
-	v.Days = days(k, list)
+	v.Days, v.Kept = days(k, list), s.kept(p)
 	return v
 }
 

@@ -226,6 +226,10 @@ var housekeeping = map[string]func(f fixture) error{
 		return err
 	},
 	"Postpone": func(f fixture) error { return f.Postpone(ctx(f.t), f.newest(), nil, "timeout", true) },
+	"PruneStep": func(f fixture) error {
+		_, err := f.PruneStep(ctx(f.t), time.Hour, &store.Pruning{})
+		return err
+	},
 	"KeepConfiguration": func(f fixture) error {
 		_, err := f.KeepConfiguration(ctx(f.t), confC)
 		return err

@@ -165,6 +165,7 @@ func (f fixture) explain(st statement) string {
 // whole names the tables that a statement may read from end to end, with the reason.
 var whole = map[string]string{
 	"CONSTANT":       "no table",
+	"b":              "the rows of one step",
 	"one":            "one row of users",
 	"e":              "two ranges of one app, put together",
 	"apps":           "the list of apps shows all",
@@ -180,26 +181,30 @@ var scan = regexp.MustCompile(`(?m)(?:SCAN |Seq Scan on )(\w+).*$`)
 
 func TestNoStatementReadsAWholeTable(t *testing.T) {
 	uses := map[string]func(f fixture) error{
-		"App":             func(f fixture) error { return one(f.App(ctx(f.t), aurora)) },
-		"AppSecret":       func(f fixture) error { return one(f.AppSecret(ctx(f.t), aurora)) },
-		"Apps":            func(f fixture) error { return one(f.Apps(ctx(f.t), false)) },
-		"Attention":       func(f fixture) error { return one(f.Attention(ctx(f.t))) },
-		"AuditTrail":      func(f fixture) error { return one(f.AuditTrail(ctx(f.t), 50, 10)) },
-		"Change":          func(f fixture) error { return one(f.Change(ctx(f.t), 1)) },
-		"Configuration":   func(f fixture) error { return one(f.Configuration(ctx(f.t), confA.Digest())) },
-		"CountArchived":   func(f fixture) error { return one(f.CountArchived(ctx(f.t))) },
-		"CurrentReading":  func(f fixture) error { return one(f.CurrentReading(ctx(f.t), aurora)) },
-		"DriftSince":      func(f fixture) error { return one2(f.DriftSince(ctx(f.t), aurora, 4)) },
-		"Entries":         func(f fixture) error { return one(f.Entries(ctx(f.t), store.Filter{SDKAppID: aurora, Limit: 50})) },
-		"Exchange":        func(f fixture) error { return one(f.Exchange(ctx(f.t), 1)) },
-		"GraceOver":       func(f fixture) error { return one(f.GraceOver(ctx(f.t), 1)) },
-		"HasUsers":        func(f fixture) error { return one(f.HasUsers(ctx(f.t))) },
-		"MaySend":         func(f fixture) error { return one(f.MaySend(ctx(f.t), 1, time.Second)) },
-		"Plan":            func(f fixture) error { return one(f.Plan(ctx(f.t), "x")) },
-		"PlanState":       func(f fixture) error { return one(f.PlanState(ctx(f.t), newPlan(aurora, "x"))) },
-		"Session":         func(f fixture) error { return one(f.Session(ctx(f.t), "s1", long)) },
-		"Steps":           func(f fixture) error { return one(f.Steps(ctx(f.t), 1)) },
-		"UserByName":      func(f fixture) error { return one(f.UserByName(ctx(f.t), "mei")) },
+		"App":            func(f fixture) error { return one(f.App(ctx(f.t), aurora)) },
+		"AppSecret":      func(f fixture) error { return one(f.AppSecret(ctx(f.t), aurora)) },
+		"Apps":           func(f fixture) error { return one(f.Apps(ctx(f.t), false)) },
+		"Attention":      func(f fixture) error { return one(f.Attention(ctx(f.t))) },
+		"AuditTrail":     func(f fixture) error { return one(f.AuditTrail(ctx(f.t), 50, 10)) },
+		"Change":         func(f fixture) error { return one(f.Change(ctx(f.t), 1)) },
+		"Configuration":  func(f fixture) error { return one(f.Configuration(ctx(f.t), confA.Digest())) },
+		"CountArchived":  func(f fixture) error { return one(f.CountArchived(ctx(f.t))) },
+		"CurrentReading": func(f fixture) error { return one(f.CurrentReading(ctx(f.t), aurora)) },
+		"DriftSince":     func(f fixture) error { return one2(f.DriftSince(ctx(f.t), aurora, 4)) },
+		"Entries":        func(f fixture) error { return one(f.Entries(ctx(f.t), store.Filter{SDKAppID: aurora, Limit: 50})) },
+		"Exchange":       func(f fixture) error { return one(f.Exchange(ctx(f.t), 1)) },
+		"GraceOver":      func(f fixture) error { return one(f.GraceOver(ctx(f.t), 1)) },
+		"HasUsers":       func(f fixture) error { return one(f.HasUsers(ctx(f.t))) },
+		"MaySend":        func(f fixture) error { return one(f.MaySend(ctx(f.t), 1, time.Second)) },
+		"Plan":           func(f fixture) error { return one(f.Plan(ctx(f.t), "x")) },
+		"PlanState":      func(f fixture) error { return one(f.PlanState(ctx(f.t), newPlan(aurora, "x"))) },
+		"Session":        func(f fixture) error { return one(f.Session(ctx(f.t), "s1", long)) },
+		"Steps":          func(f fixture) error { return one(f.Steps(ctx(f.t), 1)) },
+		"UserByName":     func(f fixture) error { return one(f.UserByName(ctx(f.t), "mei")) },
+		"PruneStep": func(f fixture) error {
+			f.prune()
+			return nil
+		},
 		"ConfigurationAt": func(f fixture) error { return one(f.ConfigurationAt(ctx(f.t), aurora, start)) },
 		"a change": func(f fixture) error {
 			f.must(f.Settle(ctx(f.t), mei, 6, store.Settlement{Settled: store.Overtaken, Found: &confA}))
