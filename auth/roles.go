@@ -62,6 +62,8 @@ var Routes = []Route{
 	{"GET", "/apps/:sdkappid/at", Support},
 	{"GET", "/changes/:number", Support},
 	{"POST", "/changes/:number", Operator},
+	{"GET", "/changes/:number/bundle", Support},
+	{"POST", "/changes/:number/bundle", Support},
 	{"GET", "/history", Support},
 	{"GET", "/history.jsonl", Support},
 	{"GET", "/history.csv", Support},

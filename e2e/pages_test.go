@@ -57,6 +57,7 @@ func pages(d *demo, unknown, moved string) []shown {
 		{"change, unknown", "/changes/" + unknown, 200, nil, "Close by hand"},
 		{"change, moved", "/changes/" + moved, 200, nil, "Review merged"},
 		{"change, drift", "/history?state=drift", 200, first, "Changed outside this console"},
+		{"support bundle", "/changes/" + unknown + "/bundle", 200, nil, "What was removed"},
 		{"history", "/history", 200, nil, "Export as JSON lines"},
 		{"history of one app", "/history?q=" + market, 200, nil, "Understood as"},
 		{"history, nothing matches", "/history?q=Id-00000000000000000000000000000000", 200, nil, "No entry with this RequestId"},

@@ -151,7 +151,7 @@ func requestOf(b *browser) *http.Request {
 
 func TestAllowedRequestsWork(t *testing.T) {
 	// What is not listed answers a GET with 200 and a POST with 303.
-	special := map[string]int{"GET /": 303, "GET /setup": 303, "GET /sign-in": 303, "GET /apps/:sdkappid": 303, "GET /apps/:sdkappid/callback/review": 303, "GET /apps/:sdkappid/callback/apply": 303, "GET /favicon.ico": 303}
+	special := map[string]int{"GET /": 303, "GET /setup": 303, "GET /sign-in": 303, "GET /apps/:sdkappid": 303, "GET /apps/:sdkappid/callback/review": 303, "GET /apps/:sdkappid/callback/apply": 303, "GET /favicon.ico": 303, "POST /changes/:number/bundle": 200}
 	for _, role := range []string{store.Support, store.Operator, store.Admin} {
 		t.Run(role, func(t *testing.T) {
 			w := newWorld(t)

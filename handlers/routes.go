@@ -58,6 +58,8 @@ func (s *server) routes(e *echo.Echo) error {
 
 	r("GET", "/changes/:number", s.showChange)
 	r("POST", "/changes/:number", s.actOnChange)
+	r("GET", "/changes/:number/bundle", s.showBundle)
+	r("POST", "/changes/:number/bundle", s.downloadBundle)
 	r("GET", "/history", s.showHistory)
 	r("GET", "/history.jsonl", s.exportJSONLines)
 	r("GET", "/history.csv", s.exportCSV)

@@ -81,6 +81,9 @@ var acts = []act{
 	{"HistoryExported", "", nil, func(f fixture) error {
 		return f.HistoryExported(ctx(f.t), mei, "csv", "/history?q=x")
 	}, []string{"history.exported"}},
+	{"BundleMade", "", func(f fixture) { f.applied(confB) }, func(f fixture) error {
+		return f.BundleMade(ctx(f.t), mei, f.newest())
+	}, []string{"bundle.made"}},
 	{"KeepReadBack", "", func(f fixture) { f.applied(confB) }, func(f fixture) error {
 		return f.KeepReadBack(ctx(f.t), store.Console, f.newest(), confC)
 	}, []string{"change.read_back"}},

@@ -108,6 +108,7 @@ func pages(base, variant string) []page {
 		{"new-app", base + "/apps/new", nil},
 		{"events", base + "/events", nil},
 		{"code", base + "/errors/70009", nil},
+		{"bundle", base + "/history?state=refused", func(p *browser.Page) { p.Follow("tbody th a"); p.Follow("main a[href$='/bundle']") }},
 		{"account", base + "/account", nil},
 		{"not-found", base + "/changes/999999", func(p *browser.Page) { p.Take("404") }},
 	}
