@@ -68,6 +68,7 @@ var Routes = []Route{
 	{"GET", "/history.jsonl", Support},
 	{"GET", "/history.csv", Support},
 	{"GET", "/events", Support},
+	{"GET", "/errors", Support},
 	{"GET", "/errors/:code", Support},
 	{"GET", "/account", Support},
 	{"POST", "/account", Support},

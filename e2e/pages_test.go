@@ -69,6 +69,8 @@ func pages(d *demo, unknown, moved string) []shown {
 		{"time machine, nonsense", "/apps/" + market + "/at?time=tomorrow", 422, nil, "Enter a date"},
 		{"restore", form(market) + "?restore=6", 200, nil, "Filled from #6"},
 		{"events", "/events", 200, nil, "Room created"},
+		{"error codes", "/errors", 200, nil, "Meaning and cause"},
+		{"error codes, nothing matches", "/errors?q=4711", 200, nil, "not in our list"},
 		{"error code", "/errors/70009", 200, nil, "What to do:"},
 		{"unknown error code", "/errors/4711", 200, nil, "4711"},
 		{"account", "/account", 200, nil, "Language, theme and times"},

@@ -65,6 +65,7 @@ func (s *server) routes(e *echo.Echo) error {
 	r("GET", "/history.csv", s.exportCSV)
 
 	r("GET", "/events", s.showEvents)
+	r("GET", "/errors", s.showErrorCodes)
 	r("GET", "/errors/:code", s.showErrorCode)
 	r("GET", "/account", s.showAccount)
 	r("POST", "/account", s.saveAccount)

@@ -107,6 +107,7 @@ func pages(base, variant string) []page {
 		{"settings", base + "/apps/20010452/settings", nil},
 		{"new-app", base + "/apps/new", nil},
 		{"events", base + "/events", nil},
+		{"codes", base + "/errors?q=signature", nil},
 		{"code", base + "/errors/70009", nil},
 		{"bundle", base + "/history?state=refused", func(p *browser.Page) { p.Follow("tbody th a"); p.Follow("main a[href$='/bundle']") }},
 		{"account", base + "/account", nil},
