@@ -45,6 +45,7 @@ var Routes = []Route{
 	{"POST", "/sign-in", Anyone},
 	{"POST", "/sign-out", Support},
 	{"GET", "/", Support},
+	{"GET", "/overview", Support},
 	{"GET", "/apps", Support},
 	{"GET", "/apps/new", Admin},
 	{"POST", "/apps/new", Admin},

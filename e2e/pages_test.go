@@ -31,6 +31,7 @@ func pages(d *demo, unknown, moved string) []shown {
 	review := func(v *visitor) { edit(v); v.review("Look at the plan") }
 	first := func(v *visitor) { v.Follow("tbody th a") }
 	return []shown{
+		{"overview", "/overview", 200, nil, "apps need attention"},
 		{"apps", "/apps", 200, nil, "Aurora Stage"},
 		{"apps, nothing matches", "/apps?q=nosuchapp", 200, nil, "No app matches"},
 		{"new app", "/apps/new", 200, nil, "Add an app"},

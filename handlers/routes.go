@@ -37,6 +37,7 @@ func (s *server) routes(e *echo.Echo) error {
 	r("POST", "/sign-out", s.signOut)
 
 	r("GET", "/", showStart)
+	r("GET", "/overview", s.showOverview)
 	r("GET", "/apps", s.showApps)
 	r("GET", "/apps/new", s.showNewApp)
 	r("POST", "/apps/new", s.addApp)

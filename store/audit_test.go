@@ -15,8 +15,8 @@ import (
 
 // reads are the exported methods that write nothing.
 var reads = []string{
-	"App", "AppSecret", "Apps", "Attention", "AuditTrail", "Change", "CheckAudit", "Close", "Configuration", "ConfigurationAt", "Configurations", "CountArchived", "CurrentReading", "DriftSince",
-	"EachEntry", "Entries", "Exchange", "GraceOver", "HasUsers", "History", "MaySend", "Plan", "PlanState", "Reading", "Session", "Steps", "UserByName",
+	"AnswerTimes", "App", "AppSecret", "Apps", "Attention", "AuditTrail", "Change", "CheckAudit", "Close", "Configuration", "ConfigurationAt", "Configurations", "CountArchived", "CurrentReading", "DriftSince",
+	"EachEntry", "Entries", "Exchange", "FrequentCodes", "GraceOver", "HasUsers", "History", "MaySend", "Outcomes", "Plan", "PlanState", "Reading", "Session", "Steps", "UserByName",
 }
 
 // act is one use of a writing method: what has to be there before, and what the audit says after.

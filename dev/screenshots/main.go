@@ -70,6 +70,7 @@ func pages(base, variant string) []page {
 	}
 	review := func(p *browser.Page) { edit(p); p.Follow(".cb-foot .btn-primary") }
 	return []page{
+		{"overview", base + "/overview", nil},
 		{"apps", base + "/apps", nil},
 		{"apps-attention", base + "/apps?state=attention", nil},
 		{"callback", aurora, nil},
