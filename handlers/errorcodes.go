@@ -45,7 +45,7 @@ func fits(q string, e tencent.ErrorCode, row views.CodeRow) bool {
 	if code, err := strconv.ParseInt(q, 10, 64); err == nil && e.Last != 0 && e.Code <= code && code <= e.Last {
 		return true
 	}
-	texts := strings.ToLower(strings.Join([]string{row.Meaning, row.Cause, row.Side, row.Repeat}, "\n"))
+	texts := strings.ToLower(strings.Join([]string{row.Meaning, row.Cause}, "\n"))
 	return strings.HasPrefix(row.Code, q) || strings.Contains(texts, strings.ToLower(q))
 }
 
