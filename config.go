@@ -49,6 +49,7 @@ type serveOptions struct {
 	SessionIdle    time.Duration `default:"30m" env:"CALLBOARD_SESSION_IDLE" help:"How long a session lives without use."`
 	SessionMax     time.Duration `default:"12h" env:"CALLBOARD_SESSION_MAX" help:"How long a session lives at most."`
 	WatchEvery     time.Duration `default:"1h" env:"CALLBOARD_WATCH_EVERY" help:"How often every app is read on its own, to find changes made elsewhere; 0 for never."`
+	Retention      time.Duration `default:"9600h" env:"CALLBOARD_RETENTION" help:"How long entries of the history are kept, 400 days unless given; 0 for ever."`
 	Lease          time.Duration `default:"20s" env:"CALLBOARD_LEASE" help:"How long a change may be under way before it counts as left over; for tests."`
 	Grace          time.Duration `default:"30s" env:"CALLBOARD_GRACE" help:"How long an unanswered call may still land; for tests."`
 }
@@ -142,6 +143,9 @@ func (o serveOptions) faults() error {
 	}
 	if o.WatchEvery < 0 {
 		return fmt.Errorf("--watch-every: %s is less than nothing", o.WatchEvery)
+	}
+	if o.Retention != 0 && o.Retention < 24*time.Hour {
+		return fmt.Errorf("--retention: %s is less than a day", o.Retention)
 	}
 	return o.dataOptions.faults()
 }

@@ -147,7 +147,7 @@ func openDemo(ctx context.Context, folder string, box *sandbox.Server, z *time.L
 			return nil, fmt.Errorf("making the sample data: %w", err)
 		}
 	}
-	o := serveOptions{dataOptions: dataOptions{Data: folder}, WatchEvery: time.Hour, SessionIdle: 12 * time.Hour, SessionMax: 24 * time.Hour}
+	o := serveOptions{dataOptions: dataOptions{Data: folder}, WatchEvery: time.Hour, Retention: 400 * 24 * time.Hour, SessionIdle: 12 * time.Hour, SessionMax: 24 * time.Hour}
 	return build(ctx, parts{database: filepath.Join(folder, demoDatabase), keys: keys, regions: regions, sandbox: true, options: o, config: serveConfig{zone: z}}, log)
 }
 

@@ -29,7 +29,8 @@ type console struct {
 	changes  *changes.Service
 	pages    http.Handler
 	sessions store.SessionLimits
-	code     string // opens /setup, "" once somebody exists
+	keep     time.Duration // how long entries stay, 0 for ever
+	code     string        // opens /setup, "" once somebody exists
 	log      *slog.Logger
 }
 
@@ -48,7 +49,7 @@ func build(ctx context.Context, p parts, log *slog.Logger) (*console, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &console{store: s, log: log, sessions: store.SessionLimits{Idle: p.options.SessionIdle, Absolute: p.options.SessionMax}}
+	c := &console{store: s, log: log, keep: p.options.Retention, sessions: store.SessionLimits{Idle: p.options.SessionIdle, Absolute: p.options.SessionMax}}
 	if err := c.build(ctx, p); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -77,7 +78,7 @@ func (c *console) build(ctx context.Context, p parts) error {
 		WatchEvery: p.options.WatchEvery, Reached: reached})
 	c.pages, err = handlers.New(handlers.Options{Store: c.store, Changes: c.changes, Regions: p.regions, Texts: texts,
 		Cookies: auth.NewCookies(keys, secure, int(c.sessions.Absolute.Seconds())), Sessions: c.sessions, Log: c.log, Zone: p.config.zone, Version: version,
-		PublicURL: p.config.publicURL, TrustedProxies: p.config.proxies, SetupCode: c.code, Sandbox: p.sandbox})
+		PublicURL: p.config.publicURL, TrustedProxies: p.config.proxies, SetupCode: c.code, Sandbox: p.sandbox, Retention: c.keep})
 	return err
 }
 
@@ -115,10 +116,35 @@ func (c *console) tidy(ctx context.Context) {
 		if err := c.store.DropExpiredTokens(ctx); err != nil && ctx.Err() == nil {
 			c.log.Error("the tokens of expired plans could not be erased", "err", err)
 		}
+		if err := c.prune(ctx, prunePause); err != nil && ctx.Err() == nil {
+			c.log.Error("old entries could not be removed", "err", err)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
+		}
+	}
+}
+
+// prunePause lies between two steps of pruning and leaves the database to others.
+const prunePause = 100 * time.Millisecond
+
+// prune removes entries that are older than they are kept, a few at a time.
+func (c *console) prune(ctx context.Context, pause time.Duration) error {
+	if c.keep == 0 {
+		return nil
+	}
+	var at store.Pruning
+	for {
+		more, err := c.store.PruneStep(ctx, c.keep, &at)
+		if err != nil || !more {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
 		}
 	}
 }

@@ -31,6 +31,7 @@ func pages(d *demo, unknown, moved string) []shown {
 	review := func(v *visitor) { edit(v); v.review("Look at the plan") }
 	first := func(v *visitor) { v.Follow("tbody th a") }
 	return []shown{
+		{"overview", "/overview", 200, nil, "apps need attention"},
 		{"apps", "/apps", 200, nil, "Aurora Stage"},
 		{"apps, nothing matches", "/apps?q=nosuchapp", 200, nil, "No app matches"},
 		{"new app", "/apps/new", 200, nil, "Add an app"},
@@ -57,6 +58,7 @@ func pages(d *demo, unknown, moved string) []shown {
 		{"change, unknown", "/changes/" + unknown, 200, nil, "Close by hand"},
 		{"change, moved", "/changes/" + moved, 200, nil, "Review merged"},
 		{"change, drift", "/history?state=drift", 200, first, "Changed outside this console"},
+		{"support bundle", "/changes/" + unknown + "/bundle", 200, nil, "What was removed"},
 		{"history", "/history", 200, nil, "Export as JSON lines"},
 		{"history of one app", "/history?q=" + market, 200, nil, "Understood as"},
 		{"history, nothing matches", "/history?q=Id-00000000000000000000000000000000", 200, nil, "No entry with this RequestId"},
@@ -73,6 +75,8 @@ func pages(d *demo, unknown, moved string) []shown {
 		{"time machine, nonsense", "/apps/" + market + "/at?time=tomorrow", 422, nil, "Enter a date"},
 		{"restore", form(market) + "?restore=6", 200, nil, "Filled from #6"},
 		{"events", "/events", 200, nil, "Room created"},
+		{"error codes", "/errors", 200, nil, "Meaning and cause"},
+		{"error codes, nothing matches", "/errors?q=4711", 200, nil, "not in our list"},
 		{"error code", "/errors/70009", 200, nil, "What to do:"},
 		{"unknown error code", "/errors/4711", 200, nil, "4711"},
 		{"audit", "/audit", 200, nil, "Refused attempts"},

@@ -188,6 +188,7 @@ func (s *server) renderChange(c echo.Context, status int, e entry, r *rejected) 
 			v.Close.Open, v.Close.Reason, v.Close.Error = true, r.reason, r.faults(p)
 		}
 	}
+	v.Links = append(v.Links, views.Link{Href: views.ChangePath(e.Number) + "/bundle", Text: p.T("bundle.title")})
 	explain(&v, e)
 	if err := s.threeWay(c, &v, k, e, r); err != nil {
 		return err

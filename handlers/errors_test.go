@@ -115,6 +115,7 @@ func TestStoreGone(t *testing.T) {
 		"a sign-in":   stranger.post("/sign-in", url.Values{"username": {"admin"}, "password": {password}}),
 		"sign-in":     w.browser().get("/sign-in"),
 		"the export":  b.get("/history.jsonl"),
+		"the CSV":     b.get("/history.csv"),
 		"a bad token": b.send(form("/account", url.Values{csrfField: {"x"}})),
 	}
 	for name, p := range requests {

@@ -1,9 +1,7 @@
 package handlers
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -36,7 +34,8 @@ func (s *server) showHistory(c echo.Context) error {
 		return seeOther(c, views.ChangePath(list.Entries[0].Number), "found", u.exact)
 	}
 	v.Nav, v.ZoneHead = "history", v.P.T("history.entry", "Zone", k.zoneName())
-	v.Tabs, v.Export = s.historyTabs(ctx, v.P, f, u), search{q: f.q, tab: f.tab}.href("/history.jsonl")
+	exported := search{q: f.q, tab: f.tab}
+	v.Tabs, v.Export, v.ExportCSV = s.historyTabs(ctx, v.P, f, u), exported.href("/history.jsonl"), exported.href("/history.csv")
 	searchNotes(&v, f, u)
 	if err := s.newer(ctx, &v, f, u); err != nil {
 		return err
@@ -102,7 +101,7 @@ func (s *server) historyList(v *views.HistoryPage, k clock, f search, u understo
 		v.Older = search{q: f.q, tab: f.tab, before: list[historyRows-1].Number, top: top}.href("/history")
 	}
 	v.Note = p.T("history.note", "First", list[0].Number, "Last", list[len(list)-1].Number)
-	v.Days = days(k, list)
+	v.Days, v.Kept = days(k, list), s.kept(p)
 }
 
 func emptyHistory(p *i18n.Printer, f search, u understood, found store.Found) *views.EmptyHistory {
@@ -224,107 +223,4 @@ func shortID(id string) string {
 		return id
 	}
 	return text[:8] + "…" + text[dash+1:]
-}
-
-// exported is one line of /history.jsonl; the names are stable.
-type exported struct {
-	Number       int64                  `json:"number"`
-	Kind         string                 `json:"kind"`
-	SDKAppID     int64                  `json:"sdkappid"`
-	App          string                 `json:"app"`
-	Region       string                 `json:"region"`
-	Host         *string                `json:"host"`
-	Call         *string                `json:"call"`
-	Random       *int64                 `json:"random"`
-	Outcome      *string                `json:"outcome"`
-	Settled      *string                `json:"settled"`
-	StartedAt    *string                `json:"started_at"`
-	EndedAt      *string                `json:"ended_at"`
-	SettledAt    *string                `json:"settled_at"`
-	DurationMS   *int64                 `json:"duration_ms"`
-	HTTPStatus   *int64                 `json:"http_status"`
-	ActionStatus *string                `json:"action_status"`
-	ErrorCode    *int64                 `json:"error_code"`
-	ErrorInfo    *string                `json:"error_info"`
-	RequestID    *string                `json:"request_id"`
-	Who          *string                `json:"who"`
-	Reason       *string                `json:"reason"`
-	Previous     *exportedConfiguration `json:"previous"`
-	Wanted       *exportedConfiguration `json:"wanted"`
-}
-
-type exportedConfiguration struct {
-	URL      string   `json:"url"`
-	Commands []string `json:"commands"`
-}
-
-// exportHistory streams what the search selects, one object a line, in constant memory.
-func (s *server) exportHistory(c echo.Context) error {
-	ctx, f := c.Request().Context(), readSearch(c)
-	u, err := s.understand(ctx, f, s.clockOf(c, s.printer(c)))
-	if err != nil {
-		return err
-	}
-	if err := s.Store.HistoryExported(ctx, actor(c), f.asked()); err != nil {
-		return err
-	}
-	r := c.Response()
-	r.Header().Set(echo.HeaderContentType, "application/x-ndjson; charset=utf-8")
-	r.Header().Set(echo.HeaderContentDisposition, `attachment; filename="callboard-history.jsonl"`)
-	out := bufio.NewWriterSize(r, 32<<10)
-	lines := json.NewEncoder(out)
-	lines.SetEscapeHTML(false)
-	err = s.Store.EachEntry(ctx, u.filter, func(e store.ExportEntry) error {
-		allowAnswer(c)
-		return lines.Encode(export(e))
-	})
-	if err != nil && !r.Committed {
-		r.Header().Del(echo.HeaderContentDisposition)
-		return err
-	}
-	if err != nil {
-		// Half an export must not look like a whole one.
-		s.Log.Error("an export was cut off", "err", err)
-		panic(http.ErrAbortHandler)
-	}
-	return out.Flush()
-}
-
-func export(e store.ExportEntry) exported {
-	x := exported{Number: e.Number, Kind: e.Kind, SDKAppID: e.SDKAppID, App: e.App, Region: e.Region, Host: text(e.Host), Call: text(e.Call), Random: e.Attempt,
-		Outcome: text(e.Outcome), Settled: text(e.Settled), StartedAt: moment(e.StartedAt), EndedAt: moment(e.EndedAt), SettledAt: moment(e.SettledAt), DurationMS: e.DurationMS,
-		HTTPStatus: e.HTTPStatus, ActionStatus: text(e.ActionStatus), ErrorCode: e.ErrorCode, RequestID: text(e.RequestID), Who: text(e.Actor.Name), Reason: text(e.Reason)}
-	if e.ErrorCode != nil {
-		x.ErrorInfo = &e.ErrorInfo
-	}
-	if e.Kind != store.KindToken {
-		x.Previous, x.Wanted = exportConfiguration(e.PreviousConfiguration), exportConfiguration(e.WantedConfiguration)
-	}
-	return x
-}
-
-func exportConfiguration(c *store.Configuration) *exportedConfiguration {
-	if c == nil {
-		return nil
-	}
-	x := &exportedConfiguration{URL: c.URL(), Commands: c.Commands()}
-	if x.Commands == nil {
-		x.Commands = []string{}
-	}
-	return x
-}
-
-func text(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
-func moment(ms int64) *string {
-	if ms == 0 {
-		return nil
-	}
-	s := utc(ms)
-	return &s
 }

@@ -37,6 +37,7 @@ func (s *server) routes(e *echo.Echo) error {
 	r("POST", "/sign-out", s.signOut)
 
 	r("GET", "/", showStart)
+	r("GET", "/overview", s.showOverview)
 	r("GET", "/apps", s.showApps)
 	r("GET", "/apps/new", s.showNewApp)
 	r("POST", "/apps/new", s.addApp)
@@ -63,10 +64,14 @@ func (s *server) routes(e *echo.Echo) error {
 
 	r("GET", "/changes/:number", s.showChange)
 	r("POST", "/changes/:number", s.actOnChange)
+	r("GET", "/changes/:number/bundle", s.showBundle)
+	r("POST", "/changes/:number/bundle", s.downloadBundle)
 	r("GET", "/history", s.showHistory)
-	r("GET", "/history.jsonl", s.exportHistory)
+	r("GET", "/history.jsonl", s.exportJSONLines)
+	r("GET", "/history.csv", s.exportCSV)
 
 	r("GET", "/events", s.showEvents)
+	r("GET", "/errors", s.showErrorCodes)
 	r("GET", "/errors/:code", s.showErrorCode)
 	r("GET", "/users/roles", s.showRoles)
 	r("GET", "/audit", s.showAudit)

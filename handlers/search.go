@@ -64,17 +64,6 @@ func (f search) href(path string) string {
 	return path + "?" + q.Encode()
 }
 
-// asked names what a search was for, for the audit.
-func (f search) asked() map[string]string {
-	m := map[string]string{}
-	for name, value := range map[string]string{"search": f.q, "state": store.Text(f.tab, 100)} {
-		if value != "" {
-			m[name] = value
-		}
-	}
-	return m
-}
-
 // chip is one part of a search with what was understood by it; terms are the places of its parts in the search.
 type chip struct {
 	kind, value string

@@ -37,6 +37,8 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	// SetupCode opens /setup while nobody exists.
 	SetupCode string
+	// Retention is how long entries are kept, 0 for ever.
+	Retention time.Duration
 	// Sandbox puts a banner on every page.
 	Sandbox bool
 }

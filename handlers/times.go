@@ -98,4 +98,12 @@ func sameDay(a, b time.Time) bool {
 	return x == y
 }
 
+// kept says how long entries stay, "" for ever.
+func (s *server) kept(p *i18n.Printer) string {
+	if s.Retention == 0 {
+		return ""
+	}
+	return p.N("history.kept", int(s.Retention/(24*time.Hour)))
+}
+
 func itoa64(n int64) string { return strconv.FormatInt(n, 10) }

@@ -40,7 +40,7 @@ var Console = Actor{Kind: ConsoleActor}
 // Housekeeping names the writing methods that record nobody's act and therefore write no audit row. Every other
 // writing method takes an Actor; a test compares.
 var Housekeeping = []string{
-	"Ping", "TouchSession", "DropExpiredSessions", "DropExpiredTokens", "CookieKeys", "ReadingFailed", "ClaimDue", "Claim", "ClaimWatch", "Postpone", "KeepConfiguration",
+	"Ping", "TouchSession", "DropExpiredSessions", "DropExpiredTokens", "CookieKeys", "ReadingFailed", "ClaimDue", "Claim", "ClaimWatch", "Postpone", "KeepConfiguration", "PruneStep",
 }
 
 // audit writes the row of one act as the last part of its transaction. The head row gives number and previous MAC and

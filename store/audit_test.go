@@ -15,8 +15,8 @@ import (
 
 // reads are the exported methods that write nothing.
 var reads = []string{
-	"App", "AppSecret", "Apps", "Attention", "AuditTrail", "Change", "CheckAudit", "Close", "Configuration", "ConfigurationAt", "Configurations", "CountArchived", "CurrentReading", "DriftSince",
-	"EachEntry", "Counts", "Entries", "Exchange", "GraceOver", "HasUsers", "History", "MaySend", "Plan", "PlanState", "PlanToken", "Reading", "Rotation", "Session", "Steps", "TokenState", "UserByName",
+	"AnswerTimes", "App", "AppSecret", "Apps", "Attention", "AuditTrail", "Change", "CheckAudit", "Close", "Configuration", "ConfigurationAt", "Configurations", "CountArchived", "CurrentReading", "DriftSince",
+	"EachEntry", "Counts", "Entries", "Exchange", "FrequentCodes", "GraceOver", "HasUsers", "History", "MaySend", "Outcomes", "Plan", "PlanState", "PlanToken", "Reading", "Rotation", "Session", "Steps", "TokenState", "UserByName",
 }
 
 // act is one use of a writing method: what has to be there before, and what the audit says after.
@@ -47,9 +47,6 @@ var acts = []act{
 		return f.SignInFailed(ctx(f.t), store.Actor{Kind: store.PersonActor}, "x\x00\xff")
 	}, []string{"session.refused"}},
 	{"AccessRefused", "", nil, func(f fixture) error { return f.AccessRefused(ctx(f.t), mei, "GET /users") }, []string{"access.refused"}},
-	{"HistoryExported", "", nil, func(f fixture) error {
-		return f.HistoryExported(ctx(f.t), mei, map[string]string{"q": "x"})
-	}, []string{"history.exported"}},
 	{"EndSession", "", withSession, func(f fixture) error { return f.EndSession(ctx(f.t), mei, "s1") }, []string{"session.ended"}},
 	{"AddApp", "", nil, func(f fixture) error { return f.AddApp(ctx(f.t), mei, settings(borea, "Borea")) }, []string{"app.added"}},
 	{"UpdateApp", "", nil, func(f fixture) error { return f.UpdateApp(ctx(f.t), mei, 1, settings(aurora, "Aurora 2")) }, []string{"app.edited"}},
@@ -72,10 +69,10 @@ var acts = []act{
 	{"AddTokenPlan", "", nil, addTokenPlan, []string{"plan.made"}},
 	{"ShowToken", "", func(f fixture) { f.must(addTokenPlan(f)) }, func(f fixture) error { return one(f.ShowToken(ctx(f.t), mei, "t")) }, []string{"token.shown"}},
 	{"StartRotation", "", func(f fixture) { f.must(addTokenPlan(f)) }, startRotation, []string{"rotation.started"}},
-	{"TickRotation", "", func(f fixture) { f.must(addTokenPlan(f)); f.must(startRotation(f)) }, func(f fixture) error {
-		return f.TickRotation(ctx(f.t), mei, aurora, store.RotationSeen)
-	}, []string{"rotation.seen"}},
-	{"EndRotation", "", func(f fixture) { f.must(addTokenPlan(f)); f.must(startRotation(f)) }, func(f fixture) error {
+	{"TickRotation", "learned", rotating, tickRotation(store.RotationLearned), []string{"rotation.learned"}},
+	{"TickRotation", "seen", rotating, tickRotation(store.RotationSeen), []string{"rotation.seen"}},
+	{"TickRotation", "dropped", rotating, tickRotation(store.RotationDropped), []string{"rotation.dropped"}},
+	{"EndRotation", "", rotating, func(f fixture) error {
 		return f.EndRotation(ctx(f.t), mei, aurora)
 	}, []string{"rotation.ended"}},
 	{"OpenChange", "", func(f fixture) { f.plan("p", confB) }, openPlan, []string{"change.opened"}},
@@ -91,6 +88,12 @@ var acts = []act{
 	{"LeaseOver", "", func(f fixture) { f.leaseEnds(f.opened(confB)) }, func(f fixture) error {
 		return f.LeaseOver(ctx(f.t), store.Console, f.newest(), time.Minute)
 	}, []string{"change.left_over"}},
+	{"HistoryExported", "", nil, func(f fixture) error {
+		return f.HistoryExported(ctx(f.t), mei, "csv", "/history?q=x")
+	}, []string{"history.exported"}},
+	{"BundleMade", "", func(f fixture) { f.applied(confB) }, func(f fixture) error {
+		return f.BundleMade(ctx(f.t), mei, f.newest())
+	}, []string{"bundle.made"}},
 	{"KeepReadBack", "", func(f fixture) { f.applied(confB) }, func(f fixture) error {
 		return f.KeepReadBack(ctx(f.t), store.Console, f.newest(), confC)
 	}, []string{"change.read_back"}},
@@ -237,6 +240,10 @@ var housekeeping = map[string]func(f fixture) error{
 		return err
 	},
 	"Postpone": func(f fixture) error { return f.Postpone(ctx(f.t), f.newest(), nil, "timeout", true) },
+	"PruneStep": func(f fixture) error {
+		_, err := f.PruneStep(ctx(f.t), time.Hour, &store.Pruning{})
+		return err
+	},
 	"KeepConfiguration": func(f fixture) error {
 		_, err := f.KeepConfiguration(ctx(f.t), confC)
 		return err
@@ -247,6 +254,15 @@ func addTokenPlan(f fixture) error {
 	p := newPlan(aurora, "t")
 	p.Kind = store.KindToken
 	return one(f.AddTokenPlan(ctx(f.t), mei, p, store.TokenConfiguration(store.TokenState{}), store.TokenConfiguration(store.TokenState{Set: true, Length: 5, MAC: "m"}), "token", true))
+}
+
+func rotating(f fixture) {
+	f.must(addTokenPlan(f))
+	f.must(startRotation(f))
+}
+
+func tickRotation(step string) func(fixture) error {
+	return func(f fixture) error { return f.TickRotation(ctx(f.t), mei, aurora, step) }
 }
 
 func startRotation(f fixture) error { return f.StartRotation(ctx(f.t), mei, aurora, "t") }

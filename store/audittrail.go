@@ -25,7 +25,7 @@ var ActGroups = []ActGroup{
 	{"changes", []string{"plan.made", "change.opened", "change.ended", "change.settled", "change.late", "change.left_over", "change.read_back", "record.accepted",
 		"token.shown", "rotation.started", "rotation.learned", "rotation.seen", "rotation.dropped", "rotation.ended"}},
 	{"readings", []string{"reading.kept", "drift.found"}},
-	{"exports", []string{"history.exported"}},
+	{"exports", []string{"history.exported", "bundle.made"}},
 	{"refused", []string{"session.refused", "access.refused"}},
 }
 

@@ -71,11 +71,6 @@ func (s *Store) AccessRefused(ctx context.Context, a Actor, route string) error 
 
 const refusedBefore = `SELECT COUNT(*) FROM audit WHERE act = 'access.refused' AND user_id = $1 AND target = $2 AND at > $3`
 
-// HistoryExported records that a person takes a part of the history away, before they get it. search is what they looked for.
-func (s *Store) HistoryExported(ctx context.Context, a Actor, search map[string]string) error {
-	return s.write(ctx, func(t *tx) error { return t.audit(a, "history.exported", "history", search) })
-}
-
 // Session finds a living session: not expired by the database's clock, of a person who is not disabled.
 func (s *Store) Session(ctx context.Context, id string, l SessionLimits) (Session, error) {
 	var v Session

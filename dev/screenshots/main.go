@@ -70,6 +70,7 @@ func pages(base, variant string) []page {
 	}
 	review := func(p *browser.Page) { edit(p); p.Follow(".cb-foot .btn-primary") }
 	return []page{
+		{"overview", base + "/overview", nil},
 		{"apps", base + "/apps", nil},
 		{"apps-attention", base + "/apps?state=attention", nil},
 		{"callback", aurora, nil},
@@ -113,7 +114,9 @@ func pages(base, variant string) []page {
 		{"settings", base + "/apps/20010452/settings", nil},
 		{"new-app", base + "/apps/new", nil},
 		{"events", base + "/events", nil},
+		{"codes", base + "/errors?q=signature", nil},
 		{"code", base + "/errors/70009", nil},
+		{"bundle", base + "/history?state=refused", func(p *browser.Page) { p.Follow("tbody th a"); p.Follow("main a[href$='/bundle']") }},
 		{"account", base + "/account", nil},
 		{"not-found", base + "/changes/999999", func(p *browser.Page) { p.Take("404") }},
 	}

@@ -1,0 +1,278 @@
+package handlers
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"callboard/i18n"
+	"callboard/store"
+	"callboard/views"
+)
+
+// bundleFile is one file of a support bundle.
+type bundleFile struct{ name, text string }
+
+// showBundle shows every file of an entry's support bundle as it would be downloaded, and what was left out.
+func (s *server) showBundle(c echo.Context) error {
+	e, err := s.entry(c)
+	if err != nil {
+		return err
+	}
+	var r redactor
+	v := views.BundlePage{Base: s.base(c, "bundle.title"), Number: "#" + itoa64(e.Number), Back: views.ChangePath(e.Number), Action: views.ChangePath(e.Number) + "/bundle"}
+	v.Nav = "history"
+	v.Title += " · " + v.Number
+	for _, f := range s.bundle(v.P, s.clockOf(c, v.P).zone, e, &r) {
+		v.Files = append(v.Files, views.BundleFile{Name: f.name, Text: f.text})
+	}
+	v.Removed = leftOut(v.P, e, r)
+	return s.render(c, http.StatusOK, views.Bundle(v))
+}
+
+// downloadBundle gives the bundle as one file. Who took it is in the audit before the first byte.
+func (s *server) downloadBundle(c echo.Context) error {
+	e, err := s.entry(c)
+	if err != nil {
+		return err
+	}
+	p := s.printer(c)
+	packed, err := pack(s.bundle(p, s.clockOf(c, p).zone, e, &redactor{}), time.UnixMilli(e.StartedAt).UTC())
+	if err != nil {
+		return err
+	}
+	if err := s.Store.BundleMade(c.Request().Context(), actor(c), e.Number); err != nil {
+		return err
+	}
+	c.Response().Header().Set(echo.HeaderContentDisposition, `attachment; filename="callboard-change-`+itoa64(e.Number)+`.zip"`)
+	return c.Blob(http.StatusOK, "application/zip", packed)
+}
+
+// pack makes the same bytes of the same files: their order and time are given.
+func pack(files []bundleFile, at time.Time) ([]byte, error) {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, f := range files {
+		w, err := z.CreateHeader(&zip.FileHeader{Name: f.name, Method: zip.Deflate, Modified: at})
+		if err != nil {
+			return nil, fmt.Errorf("packing %s: %w", f.name, err)
+		}
+		if _, err := w.Write([]byte(f.text)); err != nil {
+			return nil, fmt.Errorf("packing %s: %w", f.name, err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		return nil, fmt.Errorf("packing a bundle: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// leftOut says what the bundle does not have although the entry does.
+func leftOut(p *i18n.Printer, e entry, r redactor) []string {
+	list := []string{p.T("bundle.no_values")}
+	if r.values > 0 {
+		list = []string{p.N("bundle.values", r.values)}
+	}
+	if r.users > 0 {
+		list = append(list, p.N("bundle.users", r.users))
+	}
+	if e.call != nil {
+		list = append(list, p.T("change.removed"))
+	}
+	if e.Actor.Address != "" {
+		list = append(list, p.T("bundle.address"))
+	}
+	return list
+}
+
+// bundler writes the files of one entry.
+type bundler struct {
+	*server
+	p    *i18n.Printer
+	zone *time.Location
+	entry
+	red *redactor
+}
+
+func (s *server) bundle(p *i18n.Printer, zone *time.Location, e entry, r *redactor) []bundleFile {
+	b := bundler{server: s, p: p, zone: zone, entry: e, red: r}
+	files := []bundleFile{{"summary.txt", b.summary()}}
+	for _, l := range i18n.Languages {
+		files = append(files, bundleFile{"ticket." + l + ".txt", b.ticket(s.Texts.Printer(l))})
+	}
+	if e.call != nil {
+		head, body, _ := strings.Cut(visible(e.call.Request), "\n\n")
+		// The head is Tencent's address; what support needs to find the call stands in its query.
+		files = append(files, bundleFile{"request.txt", head + "\n\n" + r.exchange(body) + "\n"},
+			bundleFile{"answer.txt", orElse(r.exchange(visible(e.call.Answer)), p.T("change.no_answer")) + "\n"})
+	}
+	files = append(files, b.configurations()...)
+	return append(files, bundleFile{"timeline.txt", b.steps()})
+}
+
+// both gives a time in UTC and in the person's zone.
+func (b bundler) both(ms int64) string {
+	return utc(ms) + " · " + time.UnixMilli(ms).In(b.zone).Format("2006-01-02 15:04:05 -07:00")
+}
+
+// clock shows times with their dates, so that the text does not depend on the day on which it is made.
+func (b bundler) clock(p *i18n.Printer) clock {
+	return clock{p: p, zone: b.zone, now: time.UnixMilli(b.StartedAt).In(b.zone).AddDate(-1, 0, 0)}
+}
+
+// says is what the entry's page says at its top.
+func (b bundler) says(p *i18n.Printer) (title, text string) {
+	v := views.ChangePage{Base: views.Base{P: p}}
+	headline(&v, b.clock(p), b.entry)
+	return v.Headline, v.Meaning
+}
+
+func (b bundler) summary() string {
+	p := b.p
+	var w strings.Builder
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&w, "%s: %s\n", name, b.red.text(value))
+		}
+	}
+	title, text := b.says(p)
+	fmt.Fprintf(&w, "%s\n%s\n\n", b.red.text(title), b.red.text(text))
+	line("RequestId", orElse(b.RequestID, p.T("word.none")))
+	for _, at := range []struct {
+		id string
+		ms int64
+	}{{"fact.started", b.StartedAt}, {"fact.ended", b.EndedAt}, {"fact.settled", b.SettledAt}} {
+		if at.ms != 0 {
+			line(p.T(at.id), b.both(at.ms))
+		}
+	}
+	skip := map[string]bool{p.T("fact.started"): true, "UTC": true, p.T("fact.ended"): true, p.T("fact.settled"): true, p.T("fact.plan"): true, p.T("fact.by"): true}
+	for _, f := range b.changeFacts(p, b.clock(p), b.entry) {
+		switch {
+		case skip[f.Name]:
+		case f.State != nil:
+			line(f.Name, f.State.Text)
+		default:
+			line(f.Name, f.Text)
+		}
+	}
+	line(p.T("fact.by"), b.who(p))
+	b.code(line)
+	return w.String()
+}
+
+// who leaves the network address out.
+func (b bundler) who(p *i18n.Printer) string {
+	if b.Actor.Name == "" {
+		return p.T("word.console")
+	}
+	return p.T("bundle.person", "Name", b.Actor.Name, "Role", p.T("role."+b.Actor.Role))
+}
+
+func (b bundler) code(line func(name, value string)) {
+	if b.ErrorCode == nil || *b.ErrorCode == 0 {
+		return
+	}
+	p, code := b.p, *b.ErrorCode
+	line(p.T("change.about_code", "Code", code), meaning(p, code))
+	line(p.T("bundle.cause"), p.T(errorText(code, "cause")))
+	line(p.T("bundle.do"), p.T(errorText(code, "do")))
+	for _, f := range codeFacts(p, code) {
+		line(f.Name, f.Text)
+	}
+}
+
+// configurations are what was there before and what was wanted or found, each as exports have it.
+func (b bundler) configurations() []bundleFile {
+	var files []bundleFile
+	add := func(name, digest string) {
+		c, ok := b.configs[digest]
+		if digest == "" || !ok {
+			return
+		}
+		x := exportConfiguration(&c)
+		x.URL = b.red.whole(x.URL)
+		var text bytes.Buffer
+		e := json.NewEncoder(&text)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		_ = e.Encode(x) // strings can always be written
+		files = append(files, bundleFile{"configuration." + name + ".json", text.String()})
+	}
+	add("before", b.Previous)
+	add("after", b.after())
+	if b.Found != b.after() {
+		add("found", b.Found)
+	}
+	add("read-back", b.ReadBack)
+	return files
+}
+
+func (b bundler) steps() string {
+	var w strings.Builder
+	for _, st := range b.entry.steps {
+		fmt.Fprintf(&w, "%s  %s\n", b.both(st.At), b.red.text(stepText(b.p, st, b.entry)))
+	}
+	if b.ReadBackAt != 0 {
+		id := "step.read_back_same"
+		if b.ReadBack != b.Wanted {
+			id = "step.read_back_other"
+		}
+		fmt.Fprintf(&w, "%s  %s\n", b.both(b.ReadBackAt), b.p.T(id))
+	}
+	if w.Len() == 0 {
+		fmt.Fprintf(&w, "%s  %s\n", b.both(b.StartedAt), stateOf(b.p, b.Kind, b.Outcome, b.Settled).Text)
+	}
+	return w.String()
+}
+
+// about picks the ticket's sentences: what was expected, and what is asked of Tencent.
+func (b bundler) about() string {
+	switch {
+	case !b.acted():
+		return store.KindDrift
+	case b.State() == store.Applied && b.ReadBack != "" && b.ReadBack != b.Wanted:
+		return "differs"
+	case b.Outcome == store.NotSent && b.call != nil:
+		return "unread"
+	case b.Settled != "":
+		return "settled"
+	}
+	return b.Outcome
+}
+
+// ticket is a text that can be sent to Tencent support as it is.
+func (b bundler) ticket(p *i18n.Printer) string {
+	var w strings.Builder
+	about := b.about()
+	call := orElse(b.Call, "get_callback")
+	fmt.Fprintf(&w, "%s\n\n", p.T("inquiry.subject", "Call", call, "App", b.SDKAppID, "What", p.T("inquiry.what."+about)))
+	line := func(name, value string) {
+		fmt.Fprintf(&w, "%s: %s\n", name, b.red.text(orElse(value, p.T("word.none"))))
+	}
+	line("SDKAppID", itoa64(b.SDKAppID))
+	line("RequestId", b.RequestID)
+	line(p.T("inquiry.time"), utc(b.StartedAt))
+	line(p.T("inquiry.zone"), b.both(b.StartedAt)[len(utc(0))+len(" · "):])
+	line("API", call)
+	line(p.T("fact.host"), b.Host)
+	line("HTTP", digits(b.HTTPStatus))
+	line("ActionStatus", b.ActionStatus)
+	line("ErrorCode", digits(b.ErrorCode))
+	line("ErrorInfo", b.ErrorInfo)
+	line("random", digits(b.Attempt))
+	title, _ := b.says(p)
+	fmt.Fprintf(&w, "\n%s\n%s\n", p.T("inquiry.happened"), b.red.text(title))
+	fmt.Fprintf(&w, "\n%s\n%s\n", p.T("inquiry.expected"), p.T("inquiry.expected."+about))
+	if c, ok := b.configs[b.Wanted]; ok && b.Wanted != "" {
+		fmt.Fprintf(&w, "URL: %s\nCallbackCommandList: %s\n", b.red.whole(orElse(c.URL(), p.T("word.none"))), orElse(strings.Join(c.Commands(), ", "), p.T("word.none")))
+	}
+	fmt.Fprintf(&w, "\n%s\n%s\n", p.T("inquiry.ask"), p.T("inquiry.ask."+about))
+	return w.String()
+}

@@ -1,0 +1,260 @@
+package handlers
+
+import (
+	"archive/zip"
+	"bytes"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/PuerkitoBio/goquery"
+	"github.com/google/go-cmp/cmp"
+
+	"callboard/sandbox"
+	"callboard/store"
+	"callboard/store/storetest"
+)
+
+func TestRedact(t *testing.T) {
+	for _, test := range []struct {
+		text, want    string
+		values, users int
+	}{
+		{"", "", 0, 0},
+		{"nothing to hide? No = no.", "nothing to hide? No = no.", 0, 0},
+		{"https://a.example/live", "https://a.example/live", 0, 0},
+		{"https://a.example/live?key=s3&v=2#top", "https://a.example/live?key=[removed]&v=[removed]#[removed]", 3, 0},
+		{"HTTP://A.example?KEY=s3.", "HTTP://A.example?KEY=[removed]", 1, 0},
+		{"see https://a.example/x?s3cret, please", "see https://a.example/x?[removed] please", 1, 0},
+		{"https://a.example/x?a=&b", "https://a.example/x?a=&[removed]", 1, 0},
+		{"https://a.example/x?a=1=2&amp;b=3;c=4", "https://a.example/x?a=[removed]&[removed];b=[removed];c=[removed]", 4, 0},
+		{"https://user:pa@ss@a.example/x@y", "https://[removed]@a.example/x@y", 0, 1},
+		{"(https://user@a.example)(https://b.example?k=v)", "(https://[removed]@a.example)(https://b.example?k=[removed]", 1, 1},
+		{"a.example/x?token=s3", "a.example/x?token=[removed]", 1, 0},
+		{"/x?token=s3&t=4", "/x?token=[removed]&t=[removed]", 2, 0},
+		{"回调地址 https://a.example/直播?密钥=值", "回调地址 https://a.example/直播?密钥=[removed]", 1, 0},
+		{"https://a.example/x?u=https://b.example?k=v", "https://a.example/x?u=[removed]", 1, 0},
+		{"https://a.example/x?k=[removed]", "https://a.example/x?k=[removed]", 0, 0},
+	} {
+		var r redactor
+		if got := r.text(test.text); got != test.want || r.values != test.values || r.users != test.users {
+			t.Errorf("%q becomes %q with %d values and %d users, want %q, %d and %d", test.text, got, r.values, r.users, test.want, test.values, test.users)
+		}
+		if again := r.text(r.text(test.text)); again != test.want {
+			t.Errorf("%q a second time becomes %q", test.text, again)
+		}
+	}
+}
+
+func TestRedactExchange(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"Url":"https://a.example/x?k=s3&l=s4","ErrorCode":0}`:                   `{"Url":"https://a.example/x?k=[removed]&l=[removed]","ErrorCode":0}`,
+		`{"Url":"https:\/\/u:s3@a.example\/x?k=s3\u0026l\u003ds4"}`:               `{"Url":"https://[removed]@a.example/x?k=[removed]&l=[removed]"}`,
+		`{"Url":"\u0068ttps:\u002f\u002fa.example?k=s3"}`:                         `{"Url":"https://a.example?k=[removed]"}`,
+		`{"Url":"https://a.example\u003fk=s3"}`:                                   `{"Url":"https://a.example?k=[removed]"}`,
+		`{"ErrorInfo":"in {\"Url\":\"https://a.example?k=s3\"}"}`:                 `{"ErrorInfo":"in {\"Url\":\"https://a.example?k=[removed]\"}"}`,
+		`{"Url":"https://a.example?k=s3'c\"r<et and more"}`:                       `{"Url":"https://a.example?k=[removed]"}`,
+		`{"CallbackCommandList":["Live.A", "Live.B"],"Odd":"\u00e9"}`:             `{"CallbackCommandList":["Live.A", "Live.B"],"Odd":"\u00e9"}`,
+		`{"Url":"https:\/\/a.example\/x?k=s3\u0026l=s4`:                           `{"Url":"https:\/\/a.example\/x?k=[removed]\u0026l=[removed]`,
+		"<a href='https://a.example/x?k=s3'>502</a> https://u:s3@b.example/ gone": "<a href='https://a.example/x?k=[removed]'>502</a> https://[removed]@b.example/ gone",
+	} {
+		var r redactor
+		if got := r.exchange(text); got != want {
+			t.Errorf("%s\nbecomes %s\nwant    %s", text, got, want)
+		}
+	}
+}
+
+// unpack gives the names of a zip's files in their order, their texts and the one time of all.
+func unpack(t *testing.T, p page) (names []string, texts map[string]string, at time.Time) {
+	t.Helper()
+	wantStatus(t, p, http.StatusOK)
+	z, err := zip.NewReader(bytes.NewReader(p.Body.Bytes()), int64(p.Body.Len()))
+	must(t, err)
+	texts = map[string]string{}
+	for _, f := range z.File {
+		r, err := f.Open()
+		must(t, err)
+		text, err := io.ReadAll(r)
+		must(t, err)
+		names, texts[f.Name] = append(names, f.Name), string(text)
+		if !at.IsZero() && !at.Equal(f.Modified) {
+			t.Errorf("%s has another time", f.Name)
+		}
+		at = f.Modified
+	}
+	return names, texts, at
+}
+
+const (
+	secretURL = "https://hooks.example.com/live?auth=Zq8s3cret&room=9"
+	cleanURL  = "https://hooks.example.com/live?auth=[removed]&room=[removed]"
+)
+
+func TestBundle(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, db storetest.Database) {
+		w := worldOn(t, db)
+		w.exec(`UPDATE users SET time_zone = 'Asia/Shanghai', language = 'zh-Hans' WHERE name = 'support'`)
+		operator := w.as(store.Operator)
+		w.box.Script(sandbox.Fault{Command: "update_callback", Code: 60020, Info: "not allowed: " + secretURL})
+		path := operator.apply(operator.plan(appID, secretURL, created))
+		c, err := w.store.Change(t.Context(), 1)
+		must(t, err)
+		if change := operator.get(path); change.count(`main a[href="`+path+`/bundle"]`) != 1 {
+			t.Error("the entry does not lead to its bundle")
+		}
+
+		preview := operator.get(path + "/bundle")
+		wantStatus(t, preview, http.StatusOK)
+		audited := w.number(`SELECT COUNT(*) FROM audit`)
+		p := operator.press(preview, "main form", nil)
+		if got := p.Header().Get("Content-Disposition"); got != `attachment; filename="callboard-change-1.zip"` || p.Header().Get("Content-Type") != "application/zip" {
+			t.Errorf("sent as %q, %q", p.Header().Get("Content-Type"), got)
+		}
+		names, texts, at := unpack(t, p)
+		want := []string{"summary.txt", "ticket.en.txt", "ticket.zh-Hans.txt", "request.txt", "answer.txt", "configuration.before.json", "configuration.after.json", "timeline.txt"}
+		if diff := cmp.Diff(want, names); diff != "" {
+			t.Errorf("files (-want +got):\n%s", diff)
+		}
+		if !at.Equal(time.UnixMilli(c.StartedAt).Truncate(time.Second)) {
+			t.Errorf("the files are of %s, the entry of %s", at, time.UnixMilli(c.StartedAt))
+		}
+		preview.doc.Find("pre").Each(func(i int, s *goquery.Selection) {
+			if name := names[i]; s.Text() != texts[name] || s.AttrOr("aria-label", "") != name {
+				t.Errorf("the preview of %s is another text than the file", name)
+			}
+		})
+		if preview.count("pre") != len(names) || !strings.Contains(preview.text("main ul"), "values of query parameters") {
+			t.Errorf("the preview has %d files and says %q", preview.count("pre"), preview.text("main ul"))
+		}
+		for name, text := range texts {
+			if strings.Contains(text, "Zq8s3cret") || strings.Contains(text, address) || len(leaks(text)) > 0 {
+				t.Errorf("%s holds what has to be removed:\n%s", name, text)
+			}
+		}
+		for name, parts := range map[string][]string{
+			"summary.txt":               {w.T("head.refused.title", "Code", 60020, "Meaning", w.T("error.60020.meaning")), "RequestId: " + c.RequestID, utc(c.StartedAt), "operator, " + w.T("role.operator"), "a test", "box", c.Host, w.T("error.60020.cause"), w.T("error.60020.do"), "Callboard test"},
+			"ticket.en.txt":             {"SDKAppID: 20010452", "RequestId: " + c.RequestID, "Time (UTC): " + utc(c.StartedAt), "API: update_callback", "ErrorCode: 60020", "ErrorInfo: not allowed: " + cleanURL, "What was expected:", "URL: " + cleanURL, "CallbackCommandList: " + created},
+			"ticket.zh-Hans.txt":        {"SDKAppID: 20010452", "RequestId: " + c.RequestID, "时间（UTC）: " + utc(c.StartedAt), "API: update_callback", "ErrorCode: 60020", "预期结果：", cleanURL},
+			"request.txt":               {"POST /", "sdkappid=20010452", "usersig=[removed]", cleanURL},
+			"answer.txt":                {`"ErrorCode":60020`, cleanURL, c.RequestID},
+			"configuration.before.json": {`"url": "` + oldURL + `"`, created, ended},
+			"configuration.after.json":  {`"url": "` + cleanURL + `"`, created},
+			"timeline.txt":              {utc(c.StartedAt), w.T("step.intent"), w.T("step.sent")},
+		} {
+			for _, part := range parts {
+				if !strings.Contains(texts[name], part) {
+					t.Errorf("%s lacks %q:\n%s", name, part, texts[name])
+				}
+			}
+		}
+		rows, err := w.store.AuditTrail(t.Context(), store.AuditFilter{Limit: 1})
+		must(t, err)
+		if e := rows.Entries[0]; e.Number != audited+1 || e.Act != "bundle.made" || e.Target != "change 1" || e.Actor.Name != store.Operator || e.Actor.Address != address {
+			t.Errorf("audited as %+v", e)
+		}
+
+		support := w.as(store.Support)
+		_, texts, _ = unpack(t, support.post(path+"/bundle", nil))
+		local := time.UnixMilli(c.StartedAt).In(time.FixedZone("", 8*3600)).Format("2006-01-02 15:04:05 -07:00")
+		if !strings.Contains(texts["summary.txt"], utc(c.StartedAt)+" · "+local) || !strings.Contains(texts["summary.txt"], w.printer["zh-Hans"].T("error.60020.cause")) {
+			t.Errorf("the summary for somebody in Shanghai is\n%s", texts["summary.txt"])
+		}
+		wantStatus(t, support.get("/changes/999/bundle"), http.StatusNotFound)
+		wantStatus(t, support.post("/changes/999/bundle", nil), http.StatusNotFound)
+	})
+}
+
+// TestBundleIsTheSameEachTime: days later, and from another process, an entry that has ended gives the same bytes.
+func TestBundleIsTheSameEachTime(t *testing.T) {
+	w := newWorld(t)
+	past(w)
+	b := w.as(store.Admin)
+	for _, path := range []string{"/changes/1/bundle", "/changes/2/bundle", "/changes/3/bundle"} {
+		first := b.post(path, nil)
+		wantStatus(t, first, http.StatusOK)
+		w.ahead.Store(int64(50 * time.Minute))
+		if again := b.post(path, nil); !bytes.Equal(first.Body.Bytes(), again.Body.Bytes()) {
+			t.Errorf("%s differs when it is made later", path)
+		}
+		w.ahead.Store(0)
+	}
+}
+
+// TestTickets has a text for each way in which an entry can stand.
+func TestTickets(t *testing.T) {
+	w := newWorld(t)
+	ids := past(w) // 1 applied, 2 refused, 3 a drift
+	b := w.as(store.Admin)
+	w.box.SetCallback(otherID, &sandbox.Callback{Url: oldURL, CallbackCommandList: []string{created}})
+	b.unknown(otherID, created, ended) // 4
+	must(t, w.store.Settle(t.Context(), store.Console, 4, store.Settlement{Settled: store.NotApplied}))
+	b.unknown(otherID, created, gift) // 5
+	w.exec(`UPDATE changes SET read_back = previous, read_back_at = started_at WHERE number = 1`)
+	for number, about := range map[string]string{"1": "differs", "2": "refused", "3": "drift", "4": "settled", "5": "unknown"} {
+		_, texts, _ := unpack(t, b.post("/changes/"+number+"/bundle", nil))
+		for _, l := range []string{"en", "zh-Hans"} {
+			text := texts["ticket."+l+".txt"]
+			for _, id := range []string{"inquiry.what.", "inquiry.expected.", "inquiry.ask."} {
+				if sentence := w.printer[l].T(id + about); !strings.Contains(text, sentence) {
+					t.Errorf("change %s, %s: %q is missing in\n%s", number, l, sentence, text)
+				}
+			}
+		}
+		if number == "3" && !strings.Contains(texts["ticket.en.txt"], "RequestId: "+ids[2]) {
+			t.Errorf("the ticket of a drift lacks the RequestId of the read:\n%s", texts["ticket.en.txt"])
+		}
+	}
+	_, texts, _ := unpack(t, b.post("/changes/1/bundle", nil))
+	if !strings.Contains(texts["configuration.read-back.json"], oldURL) {
+		t.Errorf("what was read back is %q", texts["configuration.read-back.json"])
+	}
+}
+
+// TestEveryTicketHasItsTexts: whatever about can say.
+func TestEveryTicketHasItsTexts(t *testing.T) {
+	w := newWorld(t)
+	unread := entry{Change: store.Change{Outcome: store.NotSent}, call: &store.Exchange{}}
+	entries := []entry{unread, {}, {Change: store.Change{Outcome: store.Unknown, Settled: store.Applied}}, {Change: store.Change{Outcome: store.Applied, ReadBack: "x"}}}
+	for _, outcome := range []string{store.Pending, store.Applied, store.Refused, store.Unknown, store.NotSent} {
+		entries = append(entries, entry{Change: store.Change{Outcome: outcome}})
+	}
+	var seen []string
+	for _, e := range entries {
+		about := bundler{entry: e}.about()
+		seen = append(seen, about)
+		for _, l := range []string{"en", "zh-Hans"} {
+			for _, id := range []string{"inquiry.what.", "inquiry.expected.", "inquiry.ask."} {
+				if !w.printer[l].Has(id + about) {
+					t.Errorf("%s has no %s%s", l, id, about)
+				}
+			}
+		}
+	}
+	slices.Sort(seen)
+	if diff := cmp.Diff([]string{"applied", "differs", "drift", "not_sent", "pending", "refused", "settled", "unknown", "unread"}, seen); diff != "" {
+		t.Errorf("kinds of tickets (-want +got):\n%s", diff)
+	}
+}
+
+func TestNoBundleWithoutItsAuditRow(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, db storetest.Database) {
+		w := worldOn(t, db)
+		past(w)
+		b := w.as(store.Support)
+		w.exec(`ALTER TABLE audit RENAME TO audit_away`)
+		if p := b.post("/changes/1/bundle", url.Values{}); p.Code != http.StatusServiceUnavailable || p.doc == nil || p.Header().Get("Content-Disposition") != "" {
+			t.Errorf("without audit: %d, %s", p.Code, heading(p))
+		}
+		w.exec(`ALTER TABLE audit_away RENAME TO audit`)
+		before := w.number(`SELECT COUNT(*) FROM audit`)
+		wantStatus(t, b.get("/changes/1/bundle"), http.StatusOK)
+		if now := w.number(`SELECT COUNT(*) FROM audit`); now != before {
+			t.Error("the preview is audited")
+		}
+	})
+}
