@@ -109,8 +109,9 @@ func (c *console) tidy(ctx context.Context) {
 	t := time.NewTicker(time.Hour)
 	defer t.Stop()
 	for {
-		if err := c.store.DropExpiredSessions(ctx, c.sessions); err != nil && ctx.Err() == nil {
-			c.log.Error("expired sessions could not be removed", "err", err)
+		err := errors.Join(c.store.DropExpiredSessions(ctx, c.sessions), c.store.DropUnusedTries(ctx), c.store.DropOldBrowsers(ctx, auth.KnownBrowserLife))
+		if err != nil && ctx.Err() == nil {
+			c.log.Error("what has expired could not be removed", "err", err)
 		}
 		select {
 		case <-ctx.Done():

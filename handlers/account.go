@@ -77,7 +77,17 @@ func (s *server) saveAccount(c echo.Context) error {
 // changePassword ends every other session of the person.
 func (s *server) changePassword(c echo.Context) error {
 	ctx, session := c.Request().Context(), sessionOf(c)
+	tries := passwordCounter(session.User)
+	if err := s.Store.ReserveTry(ctx, tries); err != nil {
+		return err
+	}
 	ok, err := auth.CheckPassword(ctx, c.FormValue("current"), session.User.Password)
+	if err != nil {
+		return err
+	}
+	if ok {
+		err = s.Store.GiveTriesBack(ctx, tries)
+	}
 	if err != nil {
 		return err
 	}

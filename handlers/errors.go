@@ -3,9 +3,11 @@ package handlers
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -42,8 +44,11 @@ const statusGone = 499
 // problemOf maps kinds of errors to pages.
 func problemOf(err error) problem {
 	var need *needError
+	var many *store.TooManyError
 	var web *echo.HTTPError
 	switch {
+	case errors.As(err, &many):
+		return problem{http.StatusTooManyRequests, "too_many"}
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, changes.ErrPlanGone):
 		return problem{http.StatusNotFound, "not_found"}
 	case errors.Is(err, store.ErrArchived):
@@ -139,6 +144,11 @@ func (s *server) renderProblem(c echo.Context, err error, p problem) error {
 	var need *needError
 	if errors.As(err, &need) {
 		v.Text = b.P.T("problem.role.text", "Role", b.P.T("role."+string(need.need)))
+	}
+	var many *store.TooManyError
+	if errors.As(err, &many) {
+		v.Text = b.P.N("problem.too_many.wait", int(math.Ceil(many.Wait.Minutes())))
+		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(seconds(many.Wait)))
 	}
 	if errors.Is(err, errFormToken) {
 		v.Again = s.again(c, b)

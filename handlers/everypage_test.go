@@ -85,7 +85,7 @@ func TestLeaksAreFound(t *testing.T) {
 var ids = sync.OnceValue(func() map[string]bool {
 	first := map[string]bool{}
 	entry := regexp.MustCompile(`(?m)^\[?"?([a-z_]+)\.`)
-	for _, name := range []string{"pages", "errors", "commands", "regions"} {
+	for _, name := range []string{"pages", "errors", "commands", "regions", "people"} {
 		text, err := os.ReadFile("../i18n/catalogues/" + name + ".en.toml")
 		if err != nil {
 			panic(err)

@@ -42,6 +42,10 @@ func (s *server) saveSetup(c echo.Context) error {
 	if some {
 		return seeOther(c, "/sign-in")
 	}
+	tries := addressCounter(c)
+	if err := s.Store.ReserveTry(ctx, tries); err != nil {
+		return err
+	}
 	form := setupForm{code: c.FormValue("code"), username: strings.TrimSpace(c.FormValue("username")), password: c.FormValue("password")}
 	v := s.checkSetup(s.base(c, "setup.title"), form)
 	if len(v.Errors) > 0 {
@@ -59,7 +63,12 @@ func (s *server) saveSetup(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.startSession(c, store.User{ID: id, Name: form.username, Role: store.Admin, Password: hash}, "/apps")
+	u := store.User{ID: id, Name: form.username, Role: store.Admin, Password: hash}
+	if err := s.startSession(c, u); err != nil {
+		return err
+	}
+	s.knowBrowser(c, u, []store.Counter{tries})
+	return seeOther(c, "/apps")
 }
 
 func (s *server) checkSetup(b views.Base, f setupForm) views.SetupPage {

@@ -238,7 +238,7 @@ func TestParallelSetupsMakeOneAdmin(t *testing.T) {
 			b.get("/setup")
 			requests[i] = form("/setup", url.Values{csrfField: {b.csrf}, "code": {setupCode}, "username": {fmt.Sprintf("admin-%d", i)}, "password": {password}})
 			requests[i].AddCookie(&http.Cookie{Name: "callboard_form", Value: b.cookies["callboard_form"]})
-			requests[i].Host, requests[i].RemoteAddr = host, address+":40000"
+			requests[i].Host, requests[i].RemoteAddr = host, fmt.Sprintf("192.0.2.%d:40000", i)
 		}
 		places := make([]string, posts)
 		var all sync.WaitGroup
