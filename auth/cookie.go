@@ -93,7 +93,7 @@ func (c *Cookies) Browser(r *http.Request) string {
 // person's own tries to a counter of their own.
 func (c *Cookies) KnowBrowser(w http.ResponseWriter) string {
 	id := rand.Text()
-	k := sessions.NewCookie(c.prefixed(browserCookie), id, c.store.Options)
+	k := sessions.NewCookie(c.prefixed(browserCookie), id, c.store.Options) //nolint:gosec // Secure follows the public address; plain http is for loopback
 	k.MaxAge = int(KnownBrowserLife.Seconds())
 	http.SetCookie(w, k)
 	return Digest(id)
