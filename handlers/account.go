@@ -96,7 +96,7 @@ func (s *server) changePassword(c echo.Context) error {
 		v.CurrentErr = []string{v.P.T("account.current_wrong")}
 		v.Errors = append(v.Errors, views.FieldError{Href: "#current", Text: v.CurrentErr[0]})
 	}
-	if text := passwordFault(v.P, c.FormValue("password")); text != "" {
+	if text := passwordFault(v.P, c.FormValue("password"), session.User.Name); text != "" {
 		v.NewErr = []string{text}
 		v.Errors = append(v.Errors, views.FieldError{Href: "#password", Text: text})
 	}

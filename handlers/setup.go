@@ -81,7 +81,7 @@ func (s *server) checkSetup(b views.Base, f setupForm) views.SetupPage {
 		v.UsernameError = []string{text}
 		v.Errors = append(v.Errors, views.FieldError{Href: "#username", Text: text})
 	}
-	if text := passwordFault(b.P, f.password); text != "" {
+	if text := passwordFault(b.P, f.password, f.username); text != "" {
 		v.PasswordError = []string{text}
 		v.Errors = append(v.Errors, views.FieldError{Href: "#password", Text: text})
 	}
@@ -98,9 +98,15 @@ func nameFault(p *i18n.Printer, name string) string {
 	return ""
 }
 
-func passwordFault(p *i18n.Printer, password string) string {
-	if n := utf8.RuneCountInString(password); n < auth.MinPassword || n > auth.MaxPassword {
+// passwordFault checks a password that somebody chose for the person of that name.
+func passwordFault(p *i18n.Printer, password, name string) string {
+	switch auth.PasswordFault(password, name) {
+	case auth.PasswordLength:
 		return p.T("user.password_fault", "Min", auth.MinPassword, "Max", auth.MaxPassword)
+	case auth.PasswordCommon:
+		return p.T("password.common")
+	case auth.PasswordIsName:
+		return p.T("password.is_name")
 	}
 	return ""
 }

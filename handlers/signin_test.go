@@ -181,6 +181,8 @@ func TestSetup(t *testing.T) {
 			{"name too long", setupCode, strings.Repeat("é", 65), password, []string{"#username"}},
 			{"password too short", setupCode, "mei", "1234567", []string{"#password"}},
 			{"password too long", setupCode, "mei", long + "p", []string{"#password"}},
+			{"password that everybody guesses", setupCode, "mei", "Password123", []string{"#password"}},
+			{"password that is the name", setupCode, "mei.lin.wang", "Mei.Lin.Wang", []string{"#password"}},
 		}
 		for _, test := range tests {
 			p := b.press(b.get("/setup"), "main form", url.Values{"code": {test.code}, "username": {test.username}, "password": {test.password}})
@@ -273,6 +275,7 @@ func TestPasswordChange(t *testing.T) {
 		{"wrong current", "wrong horse 1", "another horse", []string{"#current"}},
 		{"too short", password, "1234567", []string{"#password"}},
 		{"too long", password, strings.Repeat("p", auth.MaxPassword+1), []string{"#password"}},
+		{"one that everybody guesses", password, "qwertyuiop", []string{"#password"}},
 		{"both", "", "", []string{"#current", "#password"}},
 	}
 	for _, test := range tests {
