@@ -109,7 +109,7 @@ func (c *console) tidy(ctx context.Context) {
 	t := time.NewTicker(time.Hour)
 	defer t.Stop()
 	for {
-		err := errors.Join(c.store.DropExpiredSessions(ctx, c.sessions), c.store.DropUnusedTries(ctx), c.store.DropOldBrowsers(ctx, auth.KnownBrowserLife))
+		err := errors.Join(c.store.DropExpiredSessions(ctx, c.sessions), c.store.DropUnusedTries(ctx), c.store.DropOldBrowsers(ctx, auth.KnownBrowserLife), c.store.DropOldLinks(ctx))
 		if err != nil && ctx.Err() == nil {
 			c.log.Error("what has expired could not be removed", "err", err)
 		}

@@ -220,7 +220,7 @@ func (s *Store) now() int64 { return s.clock().UnixMilli() }
 func unavailable(err error) error {
 	var open *OpenChangeError
 	var many *TooManyError
-	for _, own := range []error{ErrNotFound, ErrDuplicate, ErrMoved, ErrKeys, ErrUnavailable, ErrRegionLocked, ErrArchived, errAttempt, context.Canceled} {
+	for _, own := range []error{ErrNotFound, ErrDuplicate, ErrMoved, ErrKeys, ErrUnavailable, ErrRegionLocked, ErrArchived, ErrLastAdmin, ErrNotAllowed, errAttempt, context.Canceled} {
 		if errors.Is(err, own) {
 			return err
 		}
