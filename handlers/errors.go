@@ -21,6 +21,7 @@ import (
 // Kinds of refusals, each with its page.
 var (
 	errSignIn      = errors.New("nobody is signed in")
+	errScope       = errors.New("the person's writing does not reach this app")
 	errCrossOrigin = errors.New("the request comes from another site")
 	errFormToken   = errors.New("the form's token is missing or old")
 	errTooLarge    = errors.New("the request is too large")
@@ -69,6 +70,8 @@ func problemOf(err error) problem {
 		return problem{http.StatusServiceUnavailable, "busy"}
 	case errors.As(err, &need):
 		return problem{http.StatusForbidden, "role"}
+	case errors.Is(err, errScope):
+		return problem{http.StatusForbidden, "scope"}
 	case errors.Is(err, errCrossOrigin):
 		return problem{http.StatusForbidden, "cross_origin"}
 	case errors.Is(err, errFormToken):

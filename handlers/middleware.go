@@ -30,9 +30,9 @@ const (
 	csrfKey    = "csrf"
 )
 
-// guards check a request in the decided order: session, role, cross-origin, form token.
+// guards check a request in the decided order: session, role with its apps, cross-origin, form token.
 func (s *server) guards(need auth.Need) []echo.MiddlewareFunc {
-	list := []echo.MiddlewareFunc{s.loadSession, s.requireRole(need), s.crossOrigin(), s.formToken()}
+	list := []echo.MiddlewareFunc{s.loadSession, s.requireRole(need), s.requireScope(need), s.crossOrigin(), s.formToken()}
 	return list
 }
 
