@@ -105,3 +105,40 @@ func (c *Cookies) prefixed(name string) string {
 	}
 	return name
 }
+
+// onceCookie is the plain part of the name of the cookie that carries a text to the next page.
+const onceCookie = "callboard_once"
+
+// onceSeconds is how long the next page may take to come.
+const onceSeconds = 300
+
+// Put lets the page at path show a secret text once: it travels in an encrypted cookie, and no address or log holds it.
+func (c *Cookies) Put(w http.ResponseWriter, r *http.Request, path, text string) error {
+	s := c.once(onceSeconds)
+	s.Values[path] = text
+	if err := c.store.Save(r, w, s); err != nil {
+		return fmt.Errorf("writing a cookie: %w", err)
+	}
+	return nil
+}
+
+// Take returns the text for the page at path and takes the cookie back; "" when there is none.
+func (c *Cookies) Take(w http.ResponseWriter, r *http.Request, path string) string {
+	s, err := c.store.Get(r, c.prefixed(onceCookie))
+	if err != nil || s.IsNew {
+		return ""
+	}
+	text, _ := s.Values[path].(string)
+	if text == "" || c.store.Save(r, w, c.once(-1)) != nil {
+		return ""
+	}
+	return text
+}
+
+func (c *Cookies) once(age int) *sessions.Session {
+	s := sessions.NewSession(c.store, c.prefixed(onceCookie))
+	options := *c.store.Options
+	options.MaxAge = age
+	s.Options = &options
+	return s
+}

@@ -136,6 +136,9 @@ func NewCode() string {
 	return text[:4] + "-" + text[4:8] + "-" + text[8:]
 }
 
+// NewToken draws the secret of a link: 130 random bits in letters and digits.
+func NewToken() string { return rand.Text() }
+
 // FoldCode makes a typed code comparable: case, blanks and hyphens mean nothing.
 func FoldCode(code string) string {
 	return strings.Map(func(c rune) rune {

@@ -49,11 +49,11 @@ func TestUndeclaredRouteStopsTheStart(t *testing.T) {
 }
 
 // roads gives every route a real address and, for posts, a form that would work.
-type roads struct{ plan, change string }
+type roads struct{ plan, change, token, user string }
 
 func (x roads) path(r auth.Route) string {
 	plan := strings.TrimPrefix(x.plan, views.AppPath(appID, "/callback/review/"))
-	return strings.NewReplacer(":sdkappid", itoa64(appID), ":plan", plan, ":number", strings.TrimPrefix(x.change, "/changes/"), ":code", "70001",
+	return strings.NewReplacer(":sdkappid", itoa64(appID), ":plan", plan, ":number", strings.TrimPrefix(x.change, "/changes/"), ":code", "70001", ":token", x.token, ":id", x.user,
 		"/static/*", static.Path("callboard.css")).Replace(r.Path)
 }
 
@@ -76,6 +76,12 @@ func (x roads) fields(w *world, r auth.Route) url.Values {
 		return url.Values{"reading": {itoa64(reading)}, "url": {newURL}, "command": {created}, "reason": {"a test"}}
 	case "/apps/:sdkappid/callback/apply":
 		return url.Values{"plan": {strings.TrimPrefix(x.plan, views.AppPath(appID, "/callback/review/"))}}
+	case "/users/new":
+		return url.Values{"username": {"lena"}, "role": {"support"}, "scope": {"all"}}
+	case "/users/:id":
+		return url.Values{"do": {"rights"}, "role": {"operator"}, "scope": {"chosen"}, "app": {itoa64(appID)}}
+	case "/welcome/:token":
+		return url.Values{"password": {"1234567"}} // a mistake, so that the link lasts
 	case "/changes/:number":
 		return url.Values{"do": {"check"}}
 	case "/account":
@@ -84,12 +90,15 @@ func (x roads) fields(w *world, r auth.Route) url.Values {
 	return url.Values{}
 }
 
-// prepare leaves a plan of appID that can be applied and an open change of otherID.
+// prepare leaves a plan of appID that can be applied, an open change of otherID, and somebody invited.
 func prepare(w *world) roads {
 	w.t.Helper()
+	token, link := newLink()
+	id, err := w.store.Invite(w.t.Context(), store.Console, store.Invitation{Name: "invited", Rights: store.Rights{Role: store.Support}, Link: link})
+	must(w.t, err)
 	b := w.as(store.Admin)
 	b.apply(b.plan(otherID, oldURL, created))
-	return roads{change: b.unknown(otherID, created, ended), plan: b.plan(appID, newURL, created, ended)}
+	return roads{token: token, user: itoa64(id), change: b.unknown(otherID, created, ended), plan: b.plan(appID, newURL, created, ended)}
 }
 
 func TestRefusedRequestsLeaveNothing(t *testing.T) {
@@ -135,7 +144,7 @@ func TestRefusedRequestsLeaveNothing(t *testing.T) {
 			}
 		}
 	}
-	if refused < 3*21+8+4 {
+	if refused < 3*26+13+9 {
 		t.Errorf("%d requests were refused; fewer than there are routes", refused)
 	}
 }
@@ -151,7 +160,7 @@ func requestOf(b *browser) *http.Request {
 
 func TestAllowedRequestsWork(t *testing.T) {
 	// What is not listed answers a GET with 200 and a POST with 303.
-	special := map[string]int{"GET /": 303, "GET /setup": 303, "GET /sign-in": 303, "GET /apps/:sdkappid": 303, "GET /apps/:sdkappid/callback/review": 303, "GET /apps/:sdkappid/callback/apply": 303, "GET /favicon.ico": 303}
+	special := map[string]int{"GET /": 303, "GET /setup": 303, "GET /sign-in": 303, "GET /apps/:sdkappid": 303, "GET /apps/:sdkappid/callback/review": 303, "GET /apps/:sdkappid/callback/apply": 303, "GET /favicon.ico": 303, "POST /welcome/:token": 422}
 	for _, role := range []string{store.Support, store.Operator, store.Admin} {
 		t.Run(role, func(t *testing.T) {
 			w := newWorld(t)

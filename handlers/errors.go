@@ -22,6 +22,7 @@ import (
 var (
 	errSignIn      = errors.New("nobody is signed in")
 	errScope       = errors.New("the person's writing does not reach this app")
+	errLink        = errors.New("the link was used, has expired or never was")
 	errCrossOrigin = errors.New("the request comes from another site")
 	errFormToken   = errors.New("the form's token is missing or old")
 	errTooLarge    = errors.New("the request is too large")
@@ -72,6 +73,12 @@ func problemOf(err error) problem {
 		return problem{http.StatusForbidden, "role"}
 	case errors.Is(err, errScope):
 		return problem{http.StatusForbidden, "scope"}
+	case errors.Is(err, errLink):
+		return problem{http.StatusGone, "link"}
+	case errors.Is(err, store.ErrLastAdmin):
+		return problem{http.StatusConflict, "last_admin"}
+	case errors.Is(err, store.ErrNotAllowed):
+		return problem{http.StatusForbidden, "not_admin"}
 	case errors.Is(err, errCrossOrigin):
 		return problem{http.StatusForbidden, "cross_origin"}
 	case errors.Is(err, errFormToken):
@@ -115,7 +122,7 @@ func (s *server) handleError(err error, c echo.Context) {
 	s.introduce(c)
 	p := problemOf(err)
 	if p.status >= 500 {
-		s.Log.Error("request failed", "id", c.Get(idKey), "path", c.Request().URL.Path, "err", err)
+		s.Log.Error("request failed", "id", c.Get(idKey), "path", loggedPath(c), "err", err)
 	}
 	if c.Request().Method == http.MethodHead {
 		_ = c.NoContent(p.status)

@@ -110,7 +110,7 @@ func (s *server) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 		if strings.HasPrefix(c.Request().URL.Path, "/static/") || strings.HasSuffix(c.Path(), "z") {
 			return nil
 		}
-		s.Log.Info("request", "id", c.Get(idKey), "method", c.Request().Method, "path", c.Request().URL.Path,
+		s.Log.Info("request", "id", c.Get(idKey), "method", c.Request().Method, "path", loggedPath(c),
 			"status", c.Response().Status, "ms", time.Since(start).Milliseconds(), "user", userName(c), "address", c.RealIP())
 		return nil
 	}
