@@ -287,6 +287,9 @@ func TestPasswordChange(t *testing.T) {
 	wantSeeOther(t, b.post("/account", url.Values{"do": {"password"}, "current": {password}, "password": {"another horse"}}), "/account?saved=1")
 	wantStatus(t, b.get("/account?saved=1"), http.StatusOK)
 	wantSeeOther(t, elsewhere.get("/account"), "/sign-in?next=%2Faccount")
+	if known := w.number(`SELECT COUNT(*) FROM known_browsers WHERE id = $1`, auth.Digest(b.cookies["callboard_browser"])); known != 1 {
+		t.Error("the browser that changed the password is not known")
+	}
 	for typed, want := range map[string]int{password: http.StatusUnprocessableEntity, "another horse": http.StatusSeeOther} {
 		c := w.browser()
 		c.get("/sign-in")

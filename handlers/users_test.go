@@ -304,3 +304,56 @@ func TestUsersPage(t *testing.T) {
 		}
 	}
 }
+
+func TestOwnSessions(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, db storetest.Database) {
+		w := worldOn(t, db)
+		b, second, third, stranger := w.as(store.Support), w.as(store.Support), w.as(store.Support), w.as(store.Operator)
+		w.exec(`UPDATE sessions SET browser = 'Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0 Safari/537.36 <b>' WHERE id = $1`, w.cookies.Session(requestOf(second)))
+		p := b.get("/account")
+		rows := p.doc.Find("section[aria-labelledby=h-sessions] tbody tr")
+		if rows.Length() != 3 || p.count("section[aria-labelledby=h-sessions] tbody .cb-tag") != 1 || p.count("button[value=end]") != 2 {
+			t.Fatalf("%d sessions, %d of them this one, %d that can be ended", rows.Length(), p.count("tbody .cb-tag"), p.count("button[value=end]"))
+		}
+		if text := p.text("section[aria-labelledby=h-sessions] tbody"); !strings.Contains(text, "Chrome · Linux") || !strings.Contains(text, address) {
+			t.Errorf("the sessions are %q", text)
+		}
+		end := func(other *browser) {
+			t.Helper()
+			wantSeeOther(t, b.post("/account", url.Values{"do": {"end"}, "session": {w.cookies.Session(requestOf(other))}}), "/account?saved=1")
+		}
+		end(stranger)
+		wantStatus(t, stranger.get("/apps"), http.StatusOK)
+		end(second)
+		wantSeeOther(t, second.get("/apps"), "/sign-in?next=%2Fapps")
+		wantStatus(t, third.get("/apps"), http.StatusOK)
+		wantSeeOther(t, b.post("/account", url.Values{"do": {"end_others"}}), "/account?saved=1")
+		wantSeeOther(t, third.get("/apps"), "/sign-in?next=%2Fapps")
+		wantStatus(t, stranger.get("/apps"), http.StatusOK)
+		p = b.get("/account")
+		if p.count("button[value=end]")+p.count("button[value=end_others]") != 0 {
+			t.Error("there are buttons for sessions that do not exist")
+		}
+		wantSeeOther(t, b.post("/account", url.Values{"do": {"end"}, "session": {w.cookies.Session(requestOf(b))}}), "/sign-in")
+		wantSeeOther(t, b.get("/apps"), "/sign-in?next=%2Fapps")
+	})
+}
+
+func TestBrowserName(t *testing.T) {
+	w := newWorld(t)
+	tests := []struct{ agent, want string }{
+		{"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0", "Edge · Windows"},
+		{"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15", "Safari · macOS"},
+		{"Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile/15E148 Safari/604.1", "Safari · iPhone"},
+		{"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox · Linux"},
+		{"Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36 MicroMessenger/8.0", "WeChat · Android"},
+		{"curl/8.5.0", "curl/8.5.0"},
+		{"", w.T("account.no_browser")},
+		{strings.Repeat("x", 300), strings.Repeat("x", 60)},
+	}
+	for _, test := range tests {
+		if got := browserName(w.printer["en"], test.agent); got != test.want {
+			t.Errorf("%q is %q, want %q", test.agent, got, test.want)
+		}
+	}
+}
