@@ -21,6 +21,7 @@ type options struct {
 	Demo    demoOptions    `cmd:"" help:"Run a complete copy on this machine: console, sandbox and sample apps. Never talks to Tencent."`
 	Sandbox sandboxOptions `cmd:"" help:"Run only the sandbox that plays Tencent's API."`
 	Version struct{}       `cmd:"" help:"Print version and build."`
+	User    userOptions    `cmd:"" help:"Look at people and decide about them without signing in, for when nobody can. Works beside a running console."`
 	Health  healthOptions  `cmd:"" help:"Ask a running console whether it is ready; for container health checks."`
 }
 
@@ -55,6 +56,19 @@ type sandboxOptions struct {
 	Control string   `default:"127.0.0.1:9101" help:"Loopback address of the controls."`
 	App     []string `help:"An app as sdkappid:key:admin; may be repeated."`
 	Data    string   `type:"path" help:"File that keeps callbacks and tokens over a restart."`
+}
+
+type userOptions struct {
+	Do   string `arg:"" optional:"" default:"list" enum:"list,reset,admin,disable,enable" help:"list: who there is. reset: a link for a new password. admin: make administrator. disable, enable: may sign in or not."`
+	Name string `arg:"" optional:"" help:"User name of the person."`
+
+	Data         string `default:"./data" env:"CALLBOARD_DATA" type:"path" help:"Folder of the database and the key set."`
+	Database     string `env:"CALLBOARD_DATABASE" help:"postgres://user:password@host:port/name instead of SQLite in the data folder."`
+	DatabaseFile string `env:"CALLBOARD_DATABASE_FILE" type:"path" help:"File that holds the database address."`
+	Keyset       string `env:"CALLBOARD_KEYSET" help:"The key set itself, instead of the file in the data folder."`
+	KeysetFile   string `env:"CALLBOARD_KEYSET_FILE" type:"path" help:"File of the key set. (default: keyset.json in the data folder)"`
+	PublicURL    string `name:"public-url" env:"CALLBOARD_PUBLIC_URL" help:"Where browsers reach the console; what links begin with."`
+	Listen       string `default:"127.0.0.1:8080" env:"CALLBOARD_LISTEN" help:"Address that the console listens on; what links begin with otherwise."`
 }
 
 type healthOptions struct {
@@ -134,6 +148,11 @@ func (o serveOptions) faults() error {
 	if o.WatchEvery < 0 {
 		return fmt.Errorf("--watch-every: %s is less than nothing", o.WatchEvery)
 	}
+	return o.doubles()
+}
+
+// doubles finds two options that say the same thing.
+func (o serveOptions) doubles() error {
 	if o.Database != "" && o.DatabaseFile != "" {
 		return errors.New("--database and --database-file both name a database; leave one out")
 	}

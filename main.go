@@ -79,6 +79,8 @@ func carryOut(ctx context.Context, command string, o options, stdout, stderr io.
 	case "version":
 		_, err := fmt.Fprintln(stdout, "callboard", versionText())
 		return err
+	case "user":
+		return runUser(ctx, o.User, stdout)
 	case "health":
 		return checkHealth(ctx, o.Health)
 	}

@@ -221,11 +221,13 @@ func openWithKeys(ctx context.Context, o serveOptions, p parts, log *slog.Logger
 	case !errors.Is(err, store.ErrKeys):
 		return c, err
 	case made == "":
-		return nil, errors.New("the key set does not belong to this database; start with the key set that the database was made with (--keyset-file or CALLBOARD_KEYSET)")
+		return nil, errWrongKeys
 	}
 	// A PostgreSQL database shows only now that it has a key set already: leave nothing behind that looks right.
 	return nil, errors.Join(noKeys(made), os.Remove(made))
 }
+
+var errWrongKeys = errors.New("the key set does not belong to this database; start with the key set that the database was made with (--keyset-file or CALLBOARD_KEYSET)")
 
 func notThere(path string) bool {
 	_, err := os.Stat(path)
