@@ -203,10 +203,17 @@ func fieldNames(form url.Values) func(func(string) bool) {
 	}
 }
 
-// askToSignIn sends a reader to the sign-in page and back afterwards; a post is refused.
+// askToSignIn sends a reader to the sign-in page and back afterwards; a post is refused, and its form kept if it is ours.
 func (s *server) askToSignIn(c echo.Context) {
 	r := c.Request()
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		kept, err := s.keep(c)
+		if err != nil {
+			s.Log.Error("the sign-in page could not be shown", "err", err)
+		}
+		if kept && err == nil {
+			return
+		}
 		if err := s.renderProblem(c, errSignIn, problem{http.StatusForbidden, "sign_in"}); err != nil {
 			s.Log.Error("an error page could not be shown", "err", err)
 		}

@@ -60,7 +60,7 @@ func (s *server) signIn(c echo.Context) error {
 		if err := s.Store.SignInFailed(ctx, a, name); err != nil {
 			return err
 		}
-		v := views.SignInPage{Base: s.base(c, "sign_in.title"), Username: store.Text(name, 64), Next: next}
+		v := views.SignInPage{Base: s.base(c, "sign_in.title"), Username: store.Text(name, 64), Next: next, Kept: keptOf(c)}
 		v.Error = v.P.T("sign_in.wrong")
 		return s.render(c, http.StatusUnprocessableEntity, views.SignIn(v))
 	}
@@ -68,6 +68,9 @@ func (s *server) signIn(c echo.Context) error {
 		return err
 	}
 	s.knowBrowser(c, user, counters)
+	if given, err := s.giveBack(c); given || err != nil {
+		return err
+	}
 	return seeOther(c, next)
 }
 
