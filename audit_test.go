@@ -91,7 +91,7 @@ func TestAuditCheckIsRefused(t *testing.T) {
 		{"no database", []string{"audit", "check", "--data", empty}, "there is no database at " + empty + "/callboard.db"},
 		{"no folder", []string{"audit", "check", "--data", empty + "/none"}, "there is no database at "},
 		{"another key set", []string{"audit", "check", "--data", folder, "--keyset-file", other}, "the key set does not belong to this database"},
-		{"no key set", []string{"audit", "check", "--data", folder, "--keyset-file", empty + "/none.json"}, "reading the key set: "},
+		{"no key set", []string{"audit", "check", "--data", folder, "--keyset-file", empty + "/none.json"}, "there is a database but no key set at " + empty + "/none.json"},
 		{"two databases", []string{"audit", "check", "--database=postgres://x/y", "--database-file=z"}, "--database and --database-file both name a database"},
 	} {
 		got := finish(t, row.args...)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ type options struct {
 	Sandbox sandboxOptions `cmd:"" help:"Run only the sandbox that plays Tencent's API."`
 	Audit   auditOptions   `cmd:"" help:"Look after the audit."`
 	Version struct{}       `cmd:"" help:"Print version and build."`
+	User    userOptions    `cmd:"" help:"Look at people and decide about them without signing in, for when nobody can. Works beside a running console."`
 	Health  healthOptions  `cmd:"" help:"Ask a running console whether it is ready; for container health checks."`
 }
 
@@ -68,6 +70,15 @@ type sandboxOptions struct {
 	Data    string   `type:"path" help:"File that keeps callbacks and tokens over a restart."`
 }
 
+type userOptions struct {
+	Do   string `arg:"" optional:"" default:"list" enum:"list,reset,admin,disable,enable" help:"list: who there is. reset: a link for a new password. admin: make administrator. disable, enable: may sign in or not."`
+	Name string `arg:"" optional:"" help:"User name of the person."`
+
+	dataOptions
+	PublicURL string `name:"public-url" env:"CALLBOARD_PUBLIC_URL" help:"Where browsers reach the console; what links begin with."`
+	Listen    string `default:"127.0.0.1:8080" env:"CALLBOARD_LISTEN" help:"Address that the console listens on; what links begin with otherwise."`
+}
+
 type healthOptions struct {
 	Listen string `default:"127.0.0.1:8080" env:"CALLBOARD_LISTEN" help:"Address that the console listens on."`
 }
@@ -90,7 +101,9 @@ func parse(args []string, stdout io.Writer) (command string, o options, err erro
 	if err != nil {
 		return "", o, fmt.Errorf("%w; `callboard --help` lists the options", err)
 	}
-	return k.Command(), o, nil
+	// What stands for arguments, such as <name>, is no part of the command.
+	words := slices.DeleteFunc(strings.Fields(k.Command()), func(w string) bool { return strings.HasPrefix(w, "<") })
+	return strings.Join(words, " "), o, nil
 }
 
 func (o options) level() slog.Level {

@@ -83,10 +83,14 @@ func carryOut(ctx context.Context, command string, o options, stdout, stderr io.
 	case "version":
 		_, err := fmt.Fprintln(stdout, "callboard", versionText())
 		return err
+	case "user":
+		return runUser(ctx, o.User, stdout)
 	case "health":
 		return checkHealth(ctx, o.Health)
+	case "serve":
+		return runServe(ctx, o.Serve, log, stdout)
 	}
-	return runServe(ctx, o.Serve, log, stdout)
+	return fmt.Errorf("the command %q is not known", command)
 }
 
 // versionText is the version with the commit it was built from, as far as known.

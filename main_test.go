@@ -107,6 +107,13 @@ func TestMistypedValues(t *testing.T) {
 		{"--keyset={} --keyset-file=z", "--keyset and --keyset-file both name a key set; leave one out"},
 		{"--keyset=not-a-key-set", "--keyset: the key set is not readable: it is not the JSON that Callboard wrote"},
 		{"--data=/proc/callboard/data", "--data: making the data folder: mkdir /proc/callboard: no such file or directory"},
+		{"user rest mei", `[<do>] must be one of "list","reset","admin","disable","enable" but got "rest"` + help},
+		{"user reset", "callboard user reset needs a user name; `callboard user list` lists them"},
+		{"user reset mei --public-url=x", "--public-url is not an address such as https://callboard.example.com, without a path"},
+		{"user --listen=8080", `--listen: "8080" is not an address such as 127.0.0.1:8080`},
+		{"user --data=.", "there is no database at " + folder + "/callboard.db; name its folder with --data, or another database with --database"},
+		{"user --database=callboard.db", "--database is an address such as postgres://user:password@host:5432/callboard; leave it out for SQLite in the data folder"},
+		{"user --keyset={} --keyset-file=z", "--keyset and --keyset-file both name a key set; leave one out"},
 		{"sandbox --app=1400000001:key", "--app is sdkappid:key:admin"},
 		{"sandbox --app=x:key:admin", "--app is sdkappid:key:admin"},
 		{"sandbox --app=1400000001::admin", "--app is sdkappid:key:admin"},
@@ -176,6 +183,13 @@ func TestEnvironment(t *testing.T) {
 		{"audit check", "CALLBOARD_DATABASE_FILE", "db", func(o *options) { o.Audit.Check.DatabaseFile = folder + "/db" }},
 		{"audit check", "CALLBOARD_KEYSET", `{"a":"b,c"}`, func(o *options) { o.Audit.Check.Keyset = `{"a":"b,c"}` }},
 		{"audit check", "CALLBOARD_KEYSET_FILE", "/k", func(o *options) { o.Audit.Check.KeysetFile = "/k" }},
+		{"user", "CALLBOARD_DATA", "here", func(o *options) { o.User.Data = folder + "/here" }},
+		{"user", "CALLBOARD_DATABASE", "postgres://h/d", func(o *options) { o.User.Database = "postgres://h/d" }},
+		{"user", "CALLBOARD_DATABASE_FILE", "db", func(o *options) { o.User.DatabaseFile = folder + "/db" }},
+		{"user", "CALLBOARD_KEYSET", "k", func(o *options) { o.User.Keyset = "k" }},
+		{"user", "CALLBOARD_KEYSET_FILE", "/k", func(o *options) { o.User.KeysetFile = "/k" }},
+		{"user", "CALLBOARD_PUBLIC_URL", "https://c.example", func(o *options) { o.User.PublicURL = "https://c.example" }},
+		{"user", "CALLBOARD_LISTEN", ":9", func(o *options) { o.User.Listen = ":9" }},
 		{"health", "CALLBOARD_LISTEN", ":9", func(o *options) { o.Health.Listen = ":9" }},
 	}
 	covered := map[string]bool{}
@@ -191,7 +205,7 @@ func TestEnvironment(t *testing.T) {
 			if err != nil || command != row.command {
 				t.Fatal(command, err)
 			}
-			if diff := cmp.Diff(forCommand(row.command, want), forCommand(row.command, got), cmp.AllowUnexported(serveOptions{})); diff != "" {
+			if diff := cmp.Diff(forCommand(row.command, want), forCommand(row.command, got), cmp.AllowUnexported(serveOptions{}, userOptions{})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -223,6 +237,8 @@ func forCommand(command string, o options) options {
 		only.Demo = o.Demo
 	case "audit check":
 		only.Audit = o.Audit
+	case "user":
+		only.User = o.User
 	case "health":
 		only.Health = o.Health
 	}
@@ -244,7 +260,7 @@ func TestHelp(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{[]string{"--help"}, []string{"Usage: callboard <command> [flags]", "serve", "demo", "sandbox", "version", "health", "--log-level"}},
+		{[]string{"--help"}, []string{"Usage: callboard <command> [flags]", "serve", "demo", "sandbox", "version", "user", "health", "--log-level"}},
 		{[]string{"serve", "--help"}, []string{"Usage: callboard serve", "--listen", "$CALLBOARD_LISTEN", "--keyset-file"}},
 		{[]string{"demo", "-h"}, []string{"Usage: callboard demo", "--password", "$CALLBOARD_DEMO_PASSWORD"}},
 		{[]string{"sandbox", "--help"}, []string{"Usage: callboard sandbox", "--app", "--control"}},

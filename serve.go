@@ -110,8 +110,9 @@ func (c *console) tidy(ctx context.Context) {
 	t := time.NewTicker(time.Hour)
 	defer t.Stop()
 	for {
-		if err := c.store.DropExpiredSessions(ctx, c.sessions); err != nil && ctx.Err() == nil {
-			c.log.Error("expired sessions could not be removed", "err", err)
+		err := errors.Join(c.store.DropExpiredSessions(ctx, c.sessions), c.store.DropUnusedTries(ctx), c.store.DropOldBrowsers(ctx, auth.KnownBrowserLife), c.store.DropOldLinks(ctx))
+		if err != nil && ctx.Err() == nil {
+			c.log.Error("what has expired could not be removed", "err", err)
 		}
 		if err := c.store.DropExpiredTokens(ctx); err != nil && ctx.Err() == nil {
 			c.log.Error("the tokens of expired plans could not be erased", "err", err)
@@ -251,6 +252,37 @@ func openWithKeys(ctx context.Context, o serveOptions, p parts, log *slog.Logger
 }
 
 var errOtherKeys = errors.New("the key set does not belong to this database; start with the key set that the database was made with (--keyset-file or CALLBOARD_KEYSET)")
+
+// open opens a database that is there, with its key set; it makes neither. A console may be running on it.
+func (o dataOptions) open(ctx context.Context, open func(context.Context, store.Options) (*store.Store, error)) (*store.Store, error) {
+	if err := o.faults(); err != nil {
+		return nil, err
+	}
+	address, err := o.databaseAddress()
+	if err != nil {
+		return nil, err
+	}
+	if !store.IsPostgres(address) && notThere(address) {
+		return nil, fmt.Errorf("there is no database at %s; name its folder with --data, or another database with --database", address)
+	}
+	keys, err := o.givenKeys()
+	if err != nil {
+		return nil, err
+	}
+	if path := o.keysetPath(); keys == nil {
+		if notThere(path) {
+			return nil, noKeys(path)
+		}
+		if keys, err = store.LoadKeys(path, false); err != nil {
+			return nil, fmt.Errorf("--keyset-file %s: %w", path, err)
+		}
+	}
+	s, err := open(ctx, store.Options{Database: address, Keys: keys})
+	if errors.Is(err, store.ErrKeys) {
+		return nil, errOtherKeys
+	}
+	return s, err
+}
 
 // givenKeys is the key set that stands in the options themselves; nil when a file has it.
 func (o dataOptions) givenKeys() (*store.Keys, error) {

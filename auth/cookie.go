@@ -2,8 +2,6 @@ package auth
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"net/http"
 
@@ -34,11 +32,9 @@ func NewCookies(keys [][]byte, secure bool, maxAgeSeconds int) *Cookies {
 	for _, k := range keys {
 		pairs = append(pairs, k[:64], k[64:])
 	}
-	c := &Cookies{store: sessions.NewCookieStore(pairs...), name: "callboard_session"}
-	if secure {
-		c.name = "__Host-" + c.name
-	}
+	c := &Cookies{store: sessions.NewCookieStore(pairs...)}
 	c.store.Options = &sessions.Options{Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: secure}
+	c.name = c.prefixed("callboard_session")
 	// Sets the age of the signature too, which Options alone would leave at 30 days.
 	c.store.MaxAge(maxAgeSeconds)
 	return c
@@ -56,7 +52,7 @@ func (c *Cookies) Session(r *http.Request) string {
 	if id == "" {
 		return ""
 	}
-	return hashID(id)
+	return Digest(id)
 }
 
 // Start gives the browser a new session id and returns its hash. An id that the browser brought is never kept.
@@ -69,7 +65,7 @@ func (c *Cookies) Start(w http.ResponseWriter, r *http.Request) (string, error) 
 	if err := c.store.Save(r, w, s); err != nil {
 		return "", fmt.Errorf("writing the session cookie: %w", err)
 	}
-	return hashID(id), nil
+	return Digest(id), nil
 }
 
 // End takes the cookie back.
@@ -81,7 +77,68 @@ func (c *Cookies) End(w http.ResponseWriter, r *http.Request) error {
 	return c.store.Save(r, w, s)
 }
 
-func hashID(id string) string {
-	sum := sha256.Sum256([]byte(id))
-	return hex.EncodeToString(sum[:])
+// browserCookie is the plain part of the name of the cookie that tells a known browser.
+const browserCookie = "callboard_browser"
+
+// Browser returns the hash of the random id by which a browser is known; "" when it brings none.
+func (c *Cookies) Browser(r *http.Request) string {
+	k, err := r.Cookie(c.prefixed(browserCookie))
+	if err != nil || k.Value == "" {
+		return ""
+	}
+	return Digest(k.Value)
+}
+
+// KnowBrowser gives the browser a new id to be known by and returns its hash. It opens nothing: it only moves the
+// person's own tries to a counter of their own.
+func (c *Cookies) KnowBrowser(w http.ResponseWriter) string {
+	id := rand.Text()
+	k := sessions.NewCookie(c.prefixed(browserCookie), id, c.store.Options) //nolint:gosec // Secure follows the public address; plain http is for loopback
+	k.MaxAge = int(KnownBrowserLife.Seconds())
+	http.SetCookie(w, k)
+	return Digest(id)
+}
+
+func (c *Cookies) prefixed(name string) string {
+	if c.store.Options.Secure {
+		return "__Host-" + name
+	}
+	return name
+}
+
+// onceCookie is the plain part of the name of the cookie that carries a text to the next page.
+const onceCookie = "callboard_once"
+
+// onceSeconds is how long the next page may take to come.
+const onceSeconds = 300
+
+// Put lets the page at path show a secret text once: it travels in an encrypted cookie, and no address or log holds it.
+func (c *Cookies) Put(w http.ResponseWriter, r *http.Request, path, text string) error {
+	s := c.once(onceSeconds)
+	s.Values[path] = text
+	if err := c.store.Save(r, w, s); err != nil {
+		return fmt.Errorf("writing a cookie: %w", err)
+	}
+	return nil
+}
+
+// Take returns the text for the page at path and takes the cookie back; "" when there is none.
+func (c *Cookies) Take(w http.ResponseWriter, r *http.Request, path string) string {
+	s, err := c.store.Get(r, c.prefixed(onceCookie))
+	if err != nil || s.IsNew {
+		return ""
+	}
+	text, _ := s.Values[path].(string)
+	if text == "" || c.store.Save(r, w, c.once(-1)) != nil {
+		return ""
+	}
+	return text
+}
+
+func (c *Cookies) once(age int) *sessions.Session {
+	s := sessions.NewSession(c.store, c.prefixed(onceCookie))
+	options := *c.store.Options
+	options.MaxAge = age
+	s.Options = &options
+	return s
 }

@@ -148,6 +148,32 @@ func TestWhoseCookieOpens(t *testing.T) {
 	}
 }
 
+func TestTextForTheNextPage(t *testing.T) {
+	c := NewCookies([][]byte{newKey(t)}, true, day)
+	w := httptest.NewRecorder()
+	if err := c.Put(w, request(), "/users/2", "token"); err != nil {
+		t.Fatal(err)
+	}
+	k := w.Result().Cookies()[0]
+	if k.Name != "__Host-callboard_once" || !k.Secure || !k.HttpOnly || k.MaxAge != 300 || strings.Contains(k.Value, "token") {
+		t.Errorf("the cookie is %v", k)
+	}
+	for path, want := range map[string]string{"/users/3": "", "/users/2": "token"} {
+		w := httptest.NewRecorder()
+		got := c.Take(w, request(k), path)
+		taken := len(w.Result().Cookies()) == 1 && w.Result().Cookies()[0].MaxAge < 0
+		if got != want || taken != (want != "") {
+			t.Errorf("for %s: %q, taken %v", path, got, taken)
+		}
+	}
+	if got := c.Take(httptest.NewRecorder(), request(), "/users/2"); got != "" {
+		t.Errorf("without a cookie: %q", got)
+	}
+	if got := NewCookies([][]byte{newKey(t)}, true, day).Take(httptest.NewRecorder(), request(k), "/users/2"); got != "" {
+		t.Errorf("of a foreign key: %q", got)
+	}
+}
+
 func TestCookieAge(t *testing.T) {
 	key := newKey(t)
 	cookie, id := start(t, NewCookies([][]byte{key}, false, day))

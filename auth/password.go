@@ -4,6 +4,7 @@ package auth
 import (
 	"context"
 	"crypto/rand"
+	_ "embed" // for the list of common passwords
 	"encoding/base32"
 	"errors"
 	"fmt"
@@ -17,11 +18,45 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Password rules: length alone counts; pasting and any character are allowed.
+// Password rules: besides length only what everybody guesses first is refused; pasting and any character are allowed.
 const (
 	MinPassword = 8
 	MaxPassword = 128
 )
+
+//go:embed common.txt
+var commonList string
+
+// common are the passwords that are guessed first, in lower case.
+var common = sync.OnceValue(func() map[string]bool {
+	list := map[string]bool{}
+	for _, word := range strings.Fields(commonList) {
+		list[word] = true
+	}
+	return list
+})
+
+// Why a new password is refused.
+const (
+	PasswordLength = "length" // fewer than MinPassword or more than MaxPassword characters
+	PasswordCommon = "common" // among the first that anybody guesses
+	PasswordIsName = "name"   // the name of its owner
+)
+
+// PasswordFault tells why a password that somebody chose is refused; "" when it may be used. Case makes neither a common
+// password nor a name a better one.
+func PasswordFault(password, name string) string {
+	folded := strings.ToLower(password)
+	switch n := utf8.RuneCountInString(password); {
+	case n < MinPassword || n > MaxPassword:
+		return PasswordLength
+	case strings.TrimSpace(folded) == strings.ToLower(strings.TrimSpace(name)):
+		return PasswordIsName
+	case common()[folded]:
+		return PasswordCommon
+	}
+	return ""
+}
 
 // hashesAtOnce bounds the memory that sign-ins can take, 19 MiB each.
 const hashesAtOnce = 4
@@ -100,6 +135,9 @@ func NewCode() string {
 	text := base32.NewEncoding("ABCDEFGHJKLMNPQRSTUVWXYZ23456789").EncodeToString(b[:])[:12]
 	return text[:4] + "-" + text[4:8] + "-" + text[8:]
 }
+
+// NewToken draws the secret of a link: 130 random bits in letters and digits.
+func NewToken() string { return rand.Text() }
 
 // FoldCode makes a typed code comparable: case, blanks and hyphens mean nothing.
 func FoldCode(code string) string {

@@ -186,3 +186,42 @@ func TestFoldCode(t *testing.T) {
 		}
 	}
 }
+
+func TestPasswordFault(t *testing.T) {
+	tests := []struct{ password, name, want string }{
+		{"correct horse 1", "mei", ""},
+		{"a!b@c#d$", "mei", ""},
+		{"        ", "mei", ""},
+		{"1234567", "mei", PasswordLength},
+		{strings.Repeat("p", MaxPassword+1), "mei", PasswordLength},
+		{"密码密码密码密", "mei", PasswordLength},
+		{"密码密码密码密码", "mei", ""},
+		{"password", "mei", PasswordCommon},
+		{"PassWord123", "mei", PasswordCommon},
+		{"1qaz2wsx", "mei", PasswordCommon},
+		{"password and more", "mei", ""},
+		{"mei.lin.wang", "mei.lin.wang", PasswordIsName},
+		{"Mei.Lin.Wang", "mei.lin.wang", PasswordIsName},
+		{" mei.lin.wang ", "Mei.lin.Wang", PasswordIsName},
+		{"mei.lin.wang1", "mei.lin.wang", ""},
+		{"administrator", "administrator", PasswordIsName},
+	}
+	for _, test := range tests {
+		if got := PasswordFault(test.password, test.name); got != test.want {
+			t.Errorf("%q of %q: %q, want %q", test.password, test.name, got, test.want)
+		}
+	}
+}
+
+// TestCommonPasswords finds entries that could never meet a password: too short, doubled or not in lower case.
+func TestCommonPasswords(t *testing.T) {
+	list := strings.Split(strings.TrimSuffix(commonList, "\n"), "\n")
+	if len(list) < 100 || len(list) != len(common()) {
+		t.Errorf("%d lines, %d passwords; want at least 100, each once", len(list), len(common()))
+	}
+	for _, word := range list {
+		if PasswordFault(word, "") != PasswordCommon || PasswordFault(strings.ToUpper(word), "") != PasswordCommon {
+			t.Errorf("%q stands in the list and is not refused", word)
+		}
+	}
+}

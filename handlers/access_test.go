@@ -49,11 +49,11 @@ func TestUndeclaredRouteStopsTheStart(t *testing.T) {
 }
 
 // roads gives every route a real address and, for posts, a form that would work.
-type roads struct{ plan, change string }
+type roads struct{ plan, change, token, user string }
 
 func (x roads) path(r auth.Route) string {
 	plan := strings.TrimPrefix(x.plan, views.AppPath(appID, "/callback/review/"))
-	return strings.NewReplacer(":sdkappid", itoa64(appID), ":plan", plan, ":number", strings.TrimPrefix(x.change, "/changes/"), ":code", "70001",
+	return strings.NewReplacer(":sdkappid", itoa64(appID), ":plan", plan, ":number", strings.TrimPrefix(x.change, "/changes/"), ":code", "70001", ":token", x.token, ":id", x.user,
 		"/static/*", static.Path("callboard.css")).Replace(r.Path)
 }
 
@@ -78,6 +78,12 @@ func (x roads) fields(w *world, r auth.Route) url.Values {
 		return url.Values{"plan": {strings.TrimPrefix(x.plan, views.AppPath(appID, "/callback/review/"))}}
 	case "/apps/:sdkappid/token":
 		return url.Values{"do": {"generate"}, "reason": {"a test"}}
+	case "/users/new":
+		return url.Values{"username": {"lena"}, "role": {"support"}, "scope": {"all"}}
+	case "/users/:id":
+		return url.Values{"do": {"rights"}, "role": {"operator"}, "scope": {"chosen"}, "app": {itoa64(appID)}}
+	case "/welcome/:token":
+		return url.Values{"password": {"1234567"}} // a mistake, so that the link lasts
 	case "/changes/:number":
 		return url.Values{"do": {"check"}}
 	case "/account":
@@ -86,12 +92,15 @@ func (x roads) fields(w *world, r auth.Route) url.Values {
 	return url.Values{}
 }
 
-// prepare leaves a plan of appID that can be applied and an open change of otherID.
+// prepare leaves a plan of appID that can be applied, an open change of otherID, and somebody invited.
 func prepare(w *world) roads {
 	w.t.Helper()
+	token, link := newLink()
+	id, err := w.store.Invite(w.t.Context(), store.Console, store.Invitation{Name: "invited", Rights: store.Rights{Role: store.Support}, Link: link})
+	must(w.t, err)
 	b := w.as(store.Admin)
 	b.apply(b.plan(otherID, oldURL, created))
-	return roads{change: b.unknown(otherID, created, ended), plan: b.plan(appID, newURL, created, ended)}
+	return roads{token: token, user: itoa64(id), change: b.unknown(otherID, created, ended), plan: b.plan(appID, newURL, created, ended)}
 }
 
 // caller is somebody who tries every route; role is "" for those who count as nobody.
@@ -125,8 +134,8 @@ func (w *world) effects() effects {
 }
 
 // fruitless are posts that leave nothing but their line in the audit although they are allowed: the setup is closed, as
-// somebody exists, a bundle is only taken away, and the signature bench keeps nothing.
-var fruitless = []string{"/setup", "/changes/:number/bundle", "/apps/:sdkappid/token/check"}
+// somebody exists, a bundle is only taken away, the signature bench keeps nothing, and the new password has a mistake.
+var fruitless = []string{"/setup", "/changes/:number/bundle", "/apps/:sdkappid/token/check", "/welcome/:token"}
 
 // readers are the tables that a page may write: what it read from Tencent, and that the database was tried.
 var readers = []string{"readings", "configurations", "apps", "meta"}
@@ -249,7 +258,7 @@ func requestOf(b *browser) *http.Request {
 func TestAllowedRequestsWork(t *testing.T) {
 	// What is not listed answers a GET with 200 and a POST with 303.
 	special := map[string]int{"GET /": 303, "GET /setup": 303, "GET /sign-in": 303, "GET /apps/:sdkappid": 303, "GET /apps/:sdkappid/callback/review": 303, "GET /apps/:sdkappid/callback/apply": 303, "GET /favicon.ico": 303,
-		"POST /apps/:sdkappid/token/check": 200, "POST /changes/:number/bundle": 200}
+		"POST /apps/:sdkappid/token/check": 200, "POST /changes/:number/bundle": 200, "POST /welcome/:token": 422}
 	for _, role := range []string{store.Support, store.Operator, store.Admin} {
 		t.Run(role, func(t *testing.T) {
 			w := newWorld(t)

@@ -70,7 +70,7 @@ func TestRedactExchange(t *testing.T) {
 }
 
 // unpack gives the names of a zip's files in their order, their texts and the one time of all.
-func unpack(t *testing.T, p page) (names []string, texts map[string]string, at time.Time) {
+func unzip(t *testing.T, p page) (names []string, texts map[string]string, at time.Time) {
 	t.Helper()
 	wantStatus(t, p, http.StatusOK)
 	z, err := zip.NewReader(bytes.NewReader(p.Body.Bytes()), int64(p.Body.Len()))
@@ -115,7 +115,7 @@ func TestBundle(t *testing.T) {
 		if got := p.Header().Get("Content-Disposition"); got != `attachment; filename="callboard-change-1.zip"` || p.Header().Get("Content-Type") != "application/zip" {
 			t.Errorf("sent as %q, %q", p.Header().Get("Content-Type"), got)
 		}
-		names, texts, at := unpack(t, p)
+		names, texts, at := unzip(t, p)
 		want := []string{"summary.txt", "ticket.en.txt", "ticket.zh-Hans.txt", "request.txt", "answer.txt", "configuration.before.json", "configuration.after.json", "timeline.txt"}
 		if diff := cmp.Diff(want, names); diff != "" {
 			t.Errorf("files (-want +got):\n%s", diff)
@@ -159,7 +159,7 @@ func TestBundle(t *testing.T) {
 		}
 
 		support := w.as(store.Support)
-		_, texts, _ = unpack(t, support.post(path+"/bundle", nil))
+		_, texts, _ = unzip(t, support.post(path+"/bundle", nil))
 		local := time.UnixMilli(c.StartedAt).In(time.FixedZone("", 8*3600)).Format("2006-01-02 15:04:05 -07:00")
 		if !strings.Contains(texts["summary.txt"], utc(c.StartedAt)+" · "+local) || !strings.Contains(texts["summary.txt"], w.printer["zh-Hans"].T("error.60020.cause")) {
 			t.Errorf("the summary for somebody in Shanghai is\n%s", texts["summary.txt"])
@@ -196,7 +196,7 @@ func TestTickets(t *testing.T) {
 	b.unknown(otherID, created, gift) // 5
 	w.exec(`UPDATE changes SET read_back = previous, read_back_at = started_at WHERE number = 1`)
 	for number, about := range map[string]string{"1": "differs", "2": "refused", "3": "drift", "4": "settled", "5": "unknown"} {
-		_, texts, _ := unpack(t, b.post("/changes/"+number+"/bundle", nil))
+		_, texts, _ := unzip(t, b.post("/changes/"+number+"/bundle", nil))
 		for _, l := range []string{"en", "zh-Hans"} {
 			text := texts["ticket."+l+".txt"]
 			for _, id := range []string{"inquiry.what.", "inquiry.expected.", "inquiry.ask."} {
@@ -209,7 +209,7 @@ func TestTickets(t *testing.T) {
 			t.Errorf("the ticket of a drift lacks the RequestId of the read:\n%s", texts["ticket.en.txt"])
 		}
 	}
-	_, texts, _ := unpack(t, b.post("/changes/1/bundle", nil))
+	_, texts, _ := unzip(t, b.post("/changes/1/bundle", nil))
 	if !strings.Contains(texts["configuration.read-back.json"], oldURL) {
 		t.Errorf("what was read back is %q", texts["configuration.read-back.json"])
 	}

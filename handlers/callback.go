@@ -199,7 +199,7 @@ func (s *server) review(c echo.Context, a store.App, f callbackForm) error {
 func (s *server) renderForm(c echo.Context, status int, f callbackForm, view changes.View, problems changes.Problems, notices ...*views.Notice) error {
 	b := s.appBase(c, "callback.title", "callback", view.App)
 	k := s.clockOf(c, b.P)
-	v := views.CallbackPage{Base: b, Action: views.AppPath(view.App.SDKAppID, "/callback/review"), CanEdit: may(c, auth.Operator) && view.App.ArchivedAt == 0,
+	v := views.CallbackPage{Base: b, Action: views.AppPath(view.App.SDKAppID, "/callback/review"), CanEdit: mayWrite(c, view.App.SDKAppID) && view.App.ArchivedAt == 0,
 		CanPlan: view.Reading != nil, Reading: itoa64(f.reading), OpenedAt: itoa64(f.opened), URL: f.url, Reason: f.reason, Filter: f.filter, Only: f.only,
 		HistoryHref: "/history?q=" + itoa64(view.App.SDKAppID), CompareHref: views.AppPath(view.App.SDKAppID, "/compare"), AtHref: views.AppPath(view.App.SDKAppID, "/at")}
 	if v.CanEdit && view.Reading != nil && !view.Reading.Configuration.IsNone() {
@@ -492,8 +492,11 @@ func (s *server) formNotices(c echo.Context, v *views.CallbackPage, view changes
 		v.Notices = append(v.Notices, views.Notice{Level: "unsure", Title: p.T("callback.open_title", "Number", open), Text: p.T("callback.open_text"),
 			Link: &views.Link{Href: views.ChangePath(open), Text: p.T("callback.open_link", "Number", open)}})
 	}
-	if !may(c, auth.Operator) {
+	switch {
+	case !may(c, auth.Operator):
 		v.Notices = append(v.Notices, views.Notice{Level: "info", Text: p.T("callback.read_only")})
+	case !mayWrite(c, view.App.SDKAppID):
+		v.Notices = append(v.Notices, views.Notice{Level: "info", Text: p.T("scope.read_only")})
 	}
 	if n := readNotice(p, view); n != nil {
 		v.Notices = append(v.Notices, *n)

@@ -176,12 +176,12 @@ func (s *server) renderChange(c echo.Context, status int, e entry, r *rejected) 
 		v.Instead, v.InsteadID = p.T(insteadID(e)), v.Number+" · "+utc(e.StartedAt)
 	}
 	effect(&v, k, e)
-	progress(&v, k, e, may(c, auth.Operator))
-	if may(c, auth.Operator) && e.app.ArchivedAt == 0 {
+	progress(&v, k, e, mayWrite(c, e.SDKAppID))
+	if mayWrite(c, e.SDKAppID) && e.app.ArchivedAt == 0 {
 		next(&v, e)
 		driftStep(&v, e, r)
 	}
-	entryLinks(&v, e, may(c, auth.Operator) && e.app.ArchivedAt == 0)
+	entryLinks(&v, e, mayWrite(c, e.SDKAppID) && e.app.ArchivedAt == 0)
 	if may(c, auth.Admin) && e.Outcome == store.Unknown && e.Settled == "" {
 		v.Close = &views.CloseForm{Action: views.ChangePath(e.Number)}
 		if r != nil && r.closing {

@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -20,6 +21,8 @@ import (
 // Kinds of refusals, each with its page.
 var (
 	errSignIn      = errors.New("nobody is signed in")
+	errScope       = errors.New("the person's writing does not reach this app")
+	errLink        = errors.New("the link was used, has expired or never was")
 	errCrossOrigin = errors.New("the request comes from another site")
 	errFormToken   = errors.New("the form's token is missing or old")
 	errPanic       = errors.New("a programming error")
@@ -42,8 +45,11 @@ const statusGone = 499
 // problemOf maps kinds of errors to pages.
 func problemOf(err error) problem {
 	var need *needError
+	var many *store.TooManyError
 	var web *echo.HTTPError
 	switch {
+	case errors.As(err, &many):
+		return problem{http.StatusTooManyRequests, "too_many"}
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, changes.ErrPlanGone):
 		return problem{http.StatusNotFound, "not_found"}
 	case errors.Is(err, store.ErrArchived):
@@ -64,6 +70,14 @@ func problemOf(err error) problem {
 		return problem{http.StatusServiceUnavailable, "busy"}
 	case errors.As(err, &need):
 		return problem{http.StatusForbidden, "role"}
+	case errors.Is(err, errScope):
+		return problem{http.StatusForbidden, "scope"}
+	case errors.Is(err, errLink):
+		return problem{http.StatusGone, "link"}
+	case errors.Is(err, store.ErrLastAdmin):
+		return problem{http.StatusConflict, "last_admin"}
+	case errors.Is(err, store.ErrNotAllowed):
+		return problem{http.StatusForbidden, "not_admin"}
 	case errors.Is(err, errCrossOrigin):
 		return problem{http.StatusForbidden, "cross_origin"}
 	case errors.Is(err, errFormToken):
@@ -113,7 +127,7 @@ func (s *server) handleError(err error, c echo.Context) {
 	s.introduce(c)
 	p := problemOf(err)
 	if p.status >= 500 {
-		s.Log.Error("request failed", "id", c.Get(idKey), "path", c.Request().URL.Path, "err", err)
+		s.Log.Error("request failed", "id", c.Get(idKey), "path", loggedPath(c), "err", err)
 	}
 	if p.status == http.StatusTooManyRequests {
 		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(retryAfter))
@@ -155,6 +169,11 @@ func (s *server) renderProblem(c echo.Context, err error, p problem) error {
 	var need *needError
 	if errors.As(err, &need) {
 		v.Text = b.P.T("problem.role.text", "Role", b.P.T("role."+string(need.need)))
+	}
+	var many *store.TooManyError
+	if errors.As(err, &many) {
+		v.Text = b.P.N("problem.too_many.wait", int(math.Ceil(many.Wait.Minutes())))
+		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(seconds(many.Wait)))
 	}
 	if errors.Is(err, errFormToken) {
 		v.Again = s.again(c, b)
@@ -199,10 +218,17 @@ func fieldNames(form url.Values) func(func(string) bool) {
 	}
 }
 
-// askToSignIn sends a reader to the sign-in page and back afterwards; a post is refused.
+// askToSignIn sends a reader to the sign-in page and back afterwards; a post is refused, and its form kept if it is ours.
 func (s *server) askToSignIn(c echo.Context) {
 	r := c.Request()
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		kept, err := s.keep(c)
+		if err != nil {
+			s.Log.Error("the sign-in page could not be shown", "err", err)
+		}
+		if kept && err == nil {
+			return
+		}
 		if err := s.renderProblem(c, errSignIn, problem{http.StatusForbidden, "sign_in"}); err != nil {
 			s.Log.Error("an error page could not be shown", "err", err)
 		}

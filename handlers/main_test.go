@@ -265,10 +265,11 @@ type browser struct {
 	cookies map[string]string
 	header  http.Header
 	csrf    string // of the last page
+	address string // where it comes from
 }
 
 func (w *world) browser() *browser {
-	return &browser{w: w, cookies: map[string]string{}, header: http.Header{}}
+	return &browser{w: w, cookies: map[string]string{}, header: http.Header{}, address: address}
 }
 
 // as is a browser of somebody who is signed in.
@@ -366,7 +367,7 @@ func (b *browser) do(method, path string, fields url.Values) page {
 // send sends any request with the cookies and headers of the browser, and checks what holds for every answer.
 func (b *browser) send(r *http.Request) page {
 	b.w.t.Helper()
-	r.Host, r.RemoteAddr = host, address+":40000"
+	r.Host, r.RemoteAddr = host, b.address+":40000"
 	for name, values := range b.header {
 		r.Header[name] = values
 	}

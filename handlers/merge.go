@@ -8,7 +8,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"callboard/auth"
 	"callboard/changes"
 	"callboard/i18n"
 	"callboard/store"
@@ -38,7 +37,7 @@ func (s *server) threeWay(c echo.Context, v *views.ChangePage, k clock, e entry,
 	if err != nil {
 		return err
 	}
-	t := &views.ThreeWay{Action: views.ChangePath(e.Number), Conflict: m.Conflict(), CloudURL: m.Cloud.URL(), MineURL: m.Mine.URL(), URL: m.URL, CanPlan: may(c, auth.Operator) && e.app.ArchivedAt == 0}
+	t := &views.ThreeWay{Action: views.ChangePath(e.Number), Conflict: m.Conflict(), CloudURL: m.Cloud.URL(), MineURL: m.Mine.URL(), URL: m.URL, CanPlan: mayWrite(c, e.SDKAppID) && e.app.ArchivedAt == 0}
 	t.Facts = []views.Fact{{Name: p.T("three.opened"), Text: orElse(m.Opened.URL(), p.T("diff.no_callback")), Mono: true},
 		{Name: p.T("three.cloud"), Text: orElse(m.Cloud.URL(), p.T("diff.no_callback")), Mono: true},
 		{Name: p.T("three.yours"), Text: orElse(m.Mine.URL(), p.T("diff.no_callback")), Mono: true},

@@ -24,9 +24,9 @@ const (
 	csrfKey    = "csrf"
 )
 
-// guards check a request in the decided order: session, role, cross-origin, form token.
+// guards check a request in the decided order: session, role with its apps, cross-origin, form token.
 func (s *server) guards(need auth.Need) []echo.MiddlewareFunc {
-	return []echo.MiddlewareFunc{s.loadSession, s.limitInFlight, s.requireRole(need), s.crossOrigin(), s.formToken()}
+	return []echo.MiddlewareFunc{s.loadSession, s.limitInFlight, s.requireRole(need), s.requireScope(need), s.crossOrigin(), s.formToken()}
 }
 
 // openGuards are for what anyone may have without a session; a need that is not met by nobody refuses everybody.
@@ -100,7 +100,7 @@ func (s *server) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 		if strings.HasPrefix(c.Request().URL.Path, "/static/") || strings.HasSuffix(c.Path(), "z") {
 			return nil
 		}
-		s.Log.Info("request", "id", c.Get(idKey), "method", c.Request().Method, "path", c.Request().URL.Path,
+		s.Log.Info("request", "id", c.Get(idKey), "method", c.Request().Method, "path", loggedPath(c),
 			"status", c.Response().Status, "ms", time.Since(start).Milliseconds(), "user", userName(c), "address", c.RealIP())
 		return nil
 	}

@@ -88,7 +88,7 @@ func (s *server) renderPlan(c echo.Context, status int, a store.App, plan change
 	} else {
 		v.URL, v.Set = urlDiff(p, plan.Diff, "diff.after"), setDiff(p, plan.Diff)
 	}
-	v.CanApply = may(c, auth.Operator) && !plan.Nothing() && plan.State.Number == 0 && plan.State.Open == 0 && a.ArchivedAt == 0
+	v.CanApply = mayWrite(c, a.SDKAppID) && !plan.Nothing() && plan.State.Number == 0 && plan.State.Open == 0 && a.ArchivedAt == 0
 	if tried != nil && tried.missing != nil {
 		v.MissingTicks = true
 	}
@@ -106,7 +106,7 @@ func (s *server) renderPlan(c echo.Context, status int, a store.App, plan change
 	if err := s.newToken(c, &v, plan); err != nil {
 		return err
 	}
-	s.planNotices(&v, a, plan, may(c, auth.Operator))
+	planNotices(&v, a, plan, whyNot(c, p, a.SDKAppID))
 	return s.render(c, status, views.Review(v))
 }
 
@@ -206,8 +206,19 @@ func (s *server) stillSo(c echo.Context, v *views.ReviewPage, k clock, plan chan
 	return nil
 }
 
+// whyNot says why the person may not apply a plan of an app; "" when they may.
+func whyNot(c echo.Context, p *i18n.Printer, sdkappid int64) string {
+	switch {
+	case mayWrite(c, sdkappid):
+		return ""
+	case may(c, auth.Operator):
+		return p.T("scope.read_only")
+	}
+	return p.T("review.needs_operator")
+}
+
 // planNotices say why a plan cannot be carried out now.
-func (s *server) planNotices(v *views.ReviewPage, a store.App, plan changes.FullPlan, operator bool) {
+func planNotices(v *views.ReviewPage, a store.App, plan changes.FullPlan, whyNot string) {
 	p := v.P
 	switch {
 	case plan.State.Number != 0:
@@ -219,7 +230,7 @@ func (s *server) planNotices(v *views.ReviewPage, a store.App, plan changes.Full
 			Link: &views.Link{Href: views.ChangePath(plan.State.Open), Text: p.T("callback.open_link", "Number", plan.State.Open)}})
 	case plan.State.Stale:
 		v.Notices = append(v.Notices, views.Notice{Level: "care", Title: p.T("review.stale_title"), Text: p.T("review.stale_text")})
-	case !operator && !plan.Nothing():
-		v.WhyNot = p.T("review.needs_operator")
+	case !plan.Nothing():
+		v.WhyNot = whyNot
 	}
 }

@@ -35,6 +35,8 @@ func (s *server) routes(e *echo.Echo) error {
 	r("GET", "/sign-in", s.showSignIn)
 	r("POST", "/sign-in", s.signIn)
 	r("POST", "/sign-out", s.signOut)
+	r("GET", "/welcome/:token", s.showWelcome)
+	r("POST", "/welcome/:token", s.saveWelcome)
 
 	r("GET", "/", showStart)
 	r("GET", "/overview", s.showOverview)
@@ -73,8 +75,14 @@ func (s *server) routes(e *echo.Echo) error {
 	r("GET", "/events", s.showEvents)
 	r("GET", "/errors", s.showErrorCodes)
 	r("GET", "/errors/:code", s.showErrorCode)
+	r("GET", "/users", s.showUsers)
+	r("GET", "/users/new", s.showInvite)
+	r("POST", "/users/new", s.invite)
+	r("GET", "/users/:id", s.showUser)
+	r("POST", "/users/:id", s.actOnUser)
 	r("GET", "/users/roles", s.showRoles)
 	r("GET", "/audit", s.showAudit)
+
 	r("GET", "/account", s.showAccount)
 	r("POST", "/account", s.saveAccount)
 	return errors.Join(missing...)

@@ -42,6 +42,10 @@ func (s *server) saveSetup(c echo.Context) error {
 	if some {
 		return seeOther(c, "/sign-in")
 	}
+	tries := addressCounter(c)
+	if err := s.Store.ReserveTry(ctx, tries); err != nil {
+		return err
+	}
 	form := setupForm{code: c.FormValue("code"), username: strings.TrimSpace(c.FormValue("username")), password: c.FormValue("password")}
 	v := s.checkSetup(s.base(c, "setup.title"), form)
 	if len(v.Errors) > 0 {
@@ -59,7 +63,12 @@ func (s *server) saveSetup(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.startSession(c, store.User{ID: id, Name: form.username, Role: store.Admin, Password: hash}, "/apps")
+	u := store.User{ID: id, Name: form.username, Role: store.Admin, Password: hash}
+	if err := s.startSession(c, u); err != nil {
+		return err
+	}
+	s.knowBrowser(c, u, []store.Counter{tries})
+	return seeOther(c, "/apps")
 }
 
 func (s *server) checkSetup(b views.Base, f setupForm) views.SetupPage {
@@ -72,7 +81,7 @@ func (s *server) checkSetup(b views.Base, f setupForm) views.SetupPage {
 		v.UsernameError = []string{text}
 		v.Errors = append(v.Errors, views.FieldError{Href: "#username", Text: text})
 	}
-	if text := passwordFault(b.P, f.password); text != "" {
+	if text := passwordFault(b.P, f.password, f.username); text != "" {
 		v.PasswordError = []string{text}
 		v.Errors = append(v.Errors, views.FieldError{Href: "#password", Text: text})
 	}
@@ -89,9 +98,15 @@ func nameFault(p *i18n.Printer, name string) string {
 	return ""
 }
 
-func passwordFault(p *i18n.Printer, password string) string {
-	if n := utf8.RuneCountInString(password); n < auth.MinPassword || n > auth.MaxPassword {
+// passwordFault checks a password that somebody chose for the person of that name.
+func passwordFault(p *i18n.Printer, password, name string) string {
+	switch auth.PasswordFault(password, name) {
+	case auth.PasswordLength:
 		return p.T("user.password_fault", "Min", auth.MinPassword, "Max", auth.MaxPassword)
+	case auth.PasswordCommon:
+		return p.T("password.common")
+	case auth.PasswordIsName:
+		return p.T("password.is_name")
 	}
 	return ""
 }

@@ -30,11 +30,19 @@ func (s *server) showSignIn(c echo.Context) error {
 	return s.render(c, http.StatusOK, views.SignIn(views.SignInPage{Base: s.base(c, "sign_in.title"), Next: ownPath(c.QueryParam("next"))}))
 }
 
-// signIn answers the same for a name nobody has and for a wrong password.
+// signIn answers the same for a name nobody has and for a wrong password. The try is counted before anything is looked up
+// or evaluated, so that it counts whatever happens afterwards.
 func (s *server) signIn(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), 5*time.Second)
 	defer cancel()
 	name, next := strings.TrimSpace(c.FormValue("username")), ownPath(c.FormValue("next"))
+	counters, err := s.signInCounters(c, name)
+	if err != nil {
+		return err
+	}
+	if err := s.Store.ReserveTry(ctx, counters...); err != nil {
+		return err
+	}
 	user, err := s.Store.UserByName(ctx, name)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
@@ -52,15 +60,22 @@ func (s *server) signIn(c echo.Context) error {
 		if err := s.Store.SignInFailed(ctx, a, name); err != nil {
 			return err
 		}
-		v := views.SignInPage{Base: s.base(c, "sign_in.title"), Username: store.Text(name, 64), Next: next}
+		v := views.SignInPage{Base: s.base(c, "sign_in.title"), Username: store.Text(name, 64), Next: next, Kept: keptOf(c)}
 		v.Error = v.P.T("sign_in.wrong")
 		return s.render(c, http.StatusUnprocessableEntity, views.SignIn(v))
 	}
-	return s.startSession(c, user, next)
+	if err := s.startSession(c, user); err != nil {
+		return err
+	}
+	s.knowBrowser(c, user, counters)
+	if given, err := s.giveBack(c); given || err != nil {
+		return err
+	}
+	return seeOther(c, next)
 }
 
 // startSession gives the browser a new id and a new form token; what it brought is ended.
-func (s *server) startSession(c echo.Context, u store.User, next string) error {
+func (s *server) startSession(c echo.Context, u store.User) error {
 	ctx := c.Request().Context()
 	a := store.Actor{Kind: store.PersonActor, UserID: u.ID, Name: u.Name, Role: u.Role, Address: c.RealIP()}
 	if old := sessionOf(c); old != nil {
@@ -76,7 +91,7 @@ func (s *server) startSession(c echo.Context, u store.User, next string) error {
 		return err
 	}
 	s.renewFormToken(c)
-	return seeOther(c, next)
+	return nil
 }
 
 func (s *server) signOut(c echo.Context) error {

@@ -181,6 +181,8 @@ func TestSetup(t *testing.T) {
 			{"name too long", setupCode, strings.Repeat("é", 65), password, []string{"#username"}},
 			{"password too short", setupCode, "mei", "1234567", []string{"#password"}},
 			{"password too long", setupCode, "mei", long + "p", []string{"#password"}},
+			{"password that everybody guesses", setupCode, "mei", "Password123", []string{"#password"}},
+			{"password that is the name", setupCode, "mei.lin.wang", "Mei.Lin.Wang", []string{"#password"}},
 		}
 		for _, test := range tests {
 			p := b.press(b.get("/setup"), "main form", url.Values{"code": {test.code}, "username": {test.username}, "password": {test.password}})
@@ -238,7 +240,7 @@ func TestParallelSetupsMakeOneAdmin(t *testing.T) {
 			b.get("/setup")
 			requests[i] = form("/setup", url.Values{csrfField: {b.csrf}, "code": {setupCode}, "username": {fmt.Sprintf("admin-%d", i)}, "password": {password}})
 			requests[i].AddCookie(&http.Cookie{Name: "callboard_form", Value: b.cookies["callboard_form"]})
-			requests[i].Host, requests[i].RemoteAddr = host, address+":40000"
+			requests[i].Host, requests[i].RemoteAddr = host, fmt.Sprintf("192.0.2.%d:40000", i)
 		}
 		places := make([]string, posts)
 		var all sync.WaitGroup
@@ -273,6 +275,7 @@ func TestPasswordChange(t *testing.T) {
 		{"wrong current", "wrong horse 1", "another horse", []string{"#current"}},
 		{"too short", password, "1234567", []string{"#password"}},
 		{"too long", password, strings.Repeat("p", auth.MaxPassword+1), []string{"#password"}},
+		{"one that everybody guesses", password, "qwertyuiop", []string{"#password"}},
 		{"both", "", "", []string{"#current", "#password"}},
 	}
 	for _, test := range tests {
@@ -284,6 +287,9 @@ func TestPasswordChange(t *testing.T) {
 	wantSeeOther(t, b.post("/account", url.Values{"do": {"password"}, "current": {password}, "password": {"another horse"}}), "/account?saved=1")
 	wantStatus(t, b.get("/account?saved=1"), http.StatusOK)
 	wantSeeOther(t, elsewhere.get("/account"), "/sign-in?next=%2Faccount")
+	if known := w.number(`SELECT COUNT(*) FROM known_browsers WHERE id = $1`, auth.Digest(b.cookies["callboard_browser"])); known != 1 {
+		t.Error("the browser that changed the password is not known")
+	}
 	for typed, want := range map[string]int{password: http.StatusUnprocessableEntity, "another horse": http.StatusSeeOther} {
 		c := w.browser()
 		c.get("/sign-in")

@@ -84,6 +84,11 @@ func (k clock) ago(ms int64) string {
 	return k.p.N("ago.days", int(d/(24*time.Hour)))
 }
 
+// age is the age in words, with the exact moment behind.
+func (k clock) age(ms int64) views.Time {
+	return views.Time{Text: k.ago(ms), ISO: utc(ms), Title: k.stamp(ms)}
+}
+
 // day is the title of a day's rows.
 func (k clock) day(ms int64) string {
 	t := k.at(ms)

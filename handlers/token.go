@@ -9,7 +9,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"callboard/auth"
 	"callboard/changes"
 	"callboard/i18n"
 	"callboard/store"
@@ -83,7 +82,7 @@ func (s *server) renderToken(c echo.Context, status int, a store.App, t changes.
 	p, k := v.P, s.clockOf(c, v.P)
 	v.State, v.Text = tokenFacts(k, t)
 	v.Set, v.Enabled = t.State.Set, t.State.Enabled
-	v.CanChange = may(c, auth.Operator) && a.ArchivedAt == 0 && t.Known
+	v.CanChange = mayWrite(c, a.SDKAppID) && a.ArchivedAt == 0 && t.Known
 	for _, x := range f.problems {
 		text := p.M("problem."+x.ID, x.Args)
 		v.Errors = append(v.Errors, views.FieldError{Href: "#" + x.Field, Text: text})
@@ -138,7 +137,7 @@ func (s *server) rotationOf(c echo.Context, k clock, a store.App, r store.Rotati
 	if err != nil && !errors.Is(err, changes.ErrPlanGone) {
 		return nil, err
 	}
-	v := &views.Rotation{Started: p.T("rotation.started", "Time", k.stamp(r.StartedAt), "Who", r.Who), Gone: err != nil, CanTick: may(c, auth.Operator)}
+	v := &views.Rotation{Started: p.T("rotation.started", "Time", k.stamp(r.StartedAt), "Who", r.Who), Gone: err != nil, CanTick: mayWrite(c, a.SDKAppID)}
 	tick := func(name string, t store.Tick) {
 		step := views.RotationStep{Name: name, Title: p.T("rotation." + name), Text: p.T("rotation." + name + "_text")}
 		if t.At != 0 {

@@ -41,6 +41,7 @@ var Console = Actor{Kind: ConsoleActor}
 // writing method takes an Actor; a test compares.
 var Housekeeping = []string{
 	"Ping", "TouchSession", "DropExpiredSessions", "DropExpiredTokens", "CookieKeys", "ReadingFailed", "ClaimDue", "Claim", "ClaimWatch", "Postpone", "KeepConfiguration", "PruneStep",
+	"ReserveTry", "GiveTriesBack", "DropUnusedTries", "KnowBrowser", "DropOldBrowsers", "DropOldLinks",
 }
 
 // audit writes the row of one act as the last part of its transaction. The head row gives number and previous MAC and

@@ -16,7 +16,7 @@ import (
 // reads are the exported methods that write nothing.
 var reads = []string{
 	"AnswerTimes", "App", "AppSecret", "Apps", "Attention", "AuditTrail", "Change", "CheckAudit", "Close", "Configuration", "ConfigurationAt", "Configurations", "CountArchived", "CurrentReading", "DriftSince",
-	"EachEntry", "Counts", "Entries", "Exchange", "FrequentCodes", "GraceOver", "HasUsers", "History", "MaySend", "Outcomes", "Plan", "PlanState", "PlanToken", "Reading", "Rotation", "Session", "Steps", "TokenState", "UserByName",
+	"EachEntry", "Counts", "Entries", "Exchange", "FrequentCodes", "GraceOver", "HasUsers", "History", "KnowsBrowser", "LinkOwner", "MaySend", "Outcomes", "People", "Person", "Plan", "PlanState", "PlanToken", "Reading", "Rotation", "Session", "SessionsOf", "Steps", "TokenState", "UserByName",
 }
 
 // act is one use of a writing method: what has to be there before, and what the audit says after.
@@ -48,6 +48,21 @@ var acts = []act{
 	}, []string{"session.refused"}},
 	{"AccessRefused", "", nil, func(f fixture) error { return f.AccessRefused(ctx(f.t), mei, "GET /users") }, []string{"access.refused"}},
 	{"EndSession", "", withSession, func(f fixture) error { return f.EndSession(ctx(f.t), mei, "s1") }, []string{"session.ended"}},
+	{"EndOwnSession", "", withSession, func(f fixture) error { return f.EndOwnSession(ctx(f.t), mei, "s1") }, []string{"session.ended"}},
+	{"EndOtherSessions", "", withSession, func(f fixture) error { return f.EndOtherSessions(ctx(f.t), mei, "s2") }, []string{"session.others_ended"}},
+	{"Invite", "", withUser, func(f fixture) error { _, err := f.Invite(ctx(f.t), mei, invitation("Ota")); return err }, []string{"user.invited"}},
+	{"Withdraw", "", withInvited, func(f fixture) error { return f.Withdraw(ctx(f.t), mei, 2) }, []string{"user.withdrawn"}},
+	{"SetRights", "", withInvited, func(f fixture) error {
+		return f.SetRights(ctx(f.t), mei, 2, store.Rights{Role: store.Support})
+	}, []string{"user.rights"}},
+	{"SetDisabled", "away", withInvited, func(f fixture) error { return f.SetDisabled(ctx(f.t), mei, 2, true) }, []string{"user.disabled"}},
+	{"SetDisabled", "back", func(f fixture) { withInvited(f); f.must(f.SetDisabled(ctx(f.t), mei, 2, true)) }, func(f fixture) error {
+		return f.SetDisabled(ctx(f.t), mei, 2, false)
+	}, []string{"user.enabled"}},
+	{"AddLink", "", withInvited, func(f fixture) error {
+		return f.AddLink(ctx(f.t), mei, 2, store.Link{ID: "link-2", Life: time.Hour})
+	}, []string{"user.link"}},
+	{"UseLink", "", withInvited, func(f fixture) error { return f.UseLink(ctx(f.t), ota, "link-Ota", "h2") }, []string{"user.link_used"}},
 	{"AddApp", "", nil, func(f fixture) error { return f.AddApp(ctx(f.t), mei, settings(borea, "Borea")) }, []string{"app.added"}},
 	{"UpdateApp", "", nil, func(f fixture) error { return f.UpdateApp(ctx(f.t), mei, 1, settings(aurora, "Aurora 2")) }, []string{"app.edited"}},
 	{"ArchiveApp", "away", nil, func(f fixture) error { return f.ArchiveApp(ctx(f.t), mei, aurora, true) }, []string{"app.archived"}},
@@ -248,6 +263,12 @@ var housekeeping = map[string]func(f fixture) error{
 		_, err := f.KeepConfiguration(ctx(f.t), confC)
 		return err
 	},
+	"ReserveTry":      func(f fixture) error { return f.ReserveTry(ctx(f.t), tries) },
+	"GiveTriesBack":   func(f fixture) error { return f.GiveTriesBack(ctx(f.t), tries) },
+	"DropUnusedTries": func(f fixture) error { return f.DropUnusedTries(ctx(f.t)) },
+	"KnowBrowser":     func(f fixture) error { return f.KnowBrowser(ctx(f.t), store.Welcome{UserID: 1, New: "b"}) },
+	"DropOldLinks":    func(f fixture) error { return f.DropOldLinks(ctx(f.t)) },
+	"DropOldBrowsers": func(f fixture) error { return f.DropOldBrowsers(ctx(f.t), time.Hour) },
 }
 
 func addTokenPlan(f fixture) error {

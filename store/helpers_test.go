@@ -376,7 +376,7 @@ func (f fixture) emptied(t *testing.T) fixture {
 	t.Helper()
 	f.t = t
 	f.clock.Store(start)
-	tables := []string{"rotations", "change_steps", "exchanges", "changes", "plans", "readings", "apps", "configurations", "cookie_keys", "sessions", "users", "audit", "audit_apps"}
+	tables := []string{"rotations", "user_apps", "change_steps", "exchanges", "changes", "plans", "readings", "apps", "configurations", "cookie_keys", "sessions", "tries", "known_browsers", "links", "users", "audit", "audit_apps"}
 	if f.db.Name == "postgres" {
 		f.script(`DROP TRIGGER IF EXISTS audit_append_only ON audit; TRUNCATE ` + strings.Join(tables, ", ") + ` RESTART IDENTITY`)
 	} else {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -25,7 +26,7 @@ type SessionLimits struct {
 func (s *Store) StartSession(ctx context.Context, a Actor, password, id, browser string) error {
 	return s.write(ctx, func(t *tx) error {
 		// The update keeps a change of the password out until the commit.
-		if err := t.one(`UPDATE users SET password = password WHERE id = $1 AND password = $2 AND disabled_at IS NULL`, a.UserID, password); err != nil {
+		if err := t.one(`UPDATE users SET seen_at = $3 WHERE id = $1 AND password = $2 AND disabled_at IS NULL`, a.UserID, password, t.now); err != nil {
 			return err
 		}
 		_, err := t.exec(`INSERT INTO sessions (id, user_id, started_at, used_at, address, browser) VALUES ($1, $2, {now}, {now}, $3, $4)`,
@@ -74,21 +75,28 @@ const refusedBefore = `SELECT COUNT(*) FROM audit WHERE act = 'access.refused' A
 // Session finds a living session: not expired by the database's clock, of a person who is not disabled.
 func (s *Store) Session(ctx context.Context, id string, l SessionLimits) (Session, error) {
 	var v Session
-	var fresh int64
+	var fresh, limited int64
 	u := &v.User
 	err := s.row(ctx, `SELECT s.id, s.started_at, s.used_at, CASE WHEN s.used_at > {now} - 60000 THEN 1 ELSE 0 END,
-			u.id, u.name, u.password, u.role, u.language, u.theme, u.time_zone, u.created_at
+			u.id, u.name, u.password, u.role, u.language, u.theme, u.time_zone, u.created_at, u.limited
 		FROM sessions s JOIN users u ON u.id = s.user_id
 		WHERE s.id = $1 AND s.used_at > {now} - CAST($2 AS BIGINT) AND s.started_at > {now} - CAST($3 AS BIGINT) AND u.disabled_at IS NULL`,
 		id, l.Idle.Milliseconds(), l.Absolute.Milliseconds()).
-		Scan(&v.ID, &v.StartedAt, &v.UsedAt, &fresh, &u.ID, &u.Name, &u.Password, &u.Role, &u.Language, &u.Theme, &u.TimeZone, &u.CreatedAt)
-	v.Fresh = fresh == 1
+		Scan(&v.ID, &v.StartedAt, &v.UsedAt, &fresh, &u.ID, &u.Name, &u.Password, &u.Role, &u.Language, &u.Theme, &u.TimeZone, &u.CreatedAt, &limited)
+	v.Fresh, u.Limited = fresh == 1, limited == 1
+	if err == nil && u.Limited {
+		u.Apps, err = s.appsOf(ctx, u.ID)
+	}
 	return found(v, err)
 }
 
-// TouchSession writes the last use.
+// TouchSession writes the last use, of the session and of the person.
 func (s *Store) TouchSession(ctx context.Context, id string) error {
 	return s.write(ctx, func(t *tx) error {
+		// The person's row before the session's, as everywhere.
+		if _, err := t.exec(`UPDATE users SET seen_at = $1 WHERE id = (SELECT user_id FROM sessions WHERE id = $2)`, t.now, id); err != nil {
+			return err
+		}
 		_, err := t.exec(`UPDATE sessions SET used_at = {now} WHERE id = $1`, id)
 		return err
 	})
@@ -101,6 +109,45 @@ func (s *Store) EndSession(ctx context.Context, a Actor, id string) error {
 			return err
 		}
 		return t.audit(a, "session.ended", a.Name, nil)
+	})
+}
+
+// SignedIn is one of a person's sessions, as the account page lists them.
+type SignedIn struct {
+	ID, Address, Browser string
+	StartedAt, UsedAt    int64
+}
+
+// SessionsOf lists the living sessions of a person, the last used first.
+func (s *Store) SessionsOf(ctx context.Context, user int64, l SessionLimits) ([]SignedIn, error) {
+	return all(ctx, s, func(r scanner) (v SignedIn, err error) {
+		return v, r.Scan(&v.ID, &v.Address, &v.Browser, &v.StartedAt, &v.UsedAt)
+	}, `SELECT id, address, browser, started_at, used_at FROM sessions
+		WHERE user_id = $1 AND used_at > {now} - CAST($2 AS BIGINT) AND started_at > {now} - CAST($3 AS BIGINT) ORDER BY used_at DESC, id`,
+		user, l.Idle.Milliseconds(), l.Absolute.Milliseconds())
+}
+
+// EndOwnSession ends one of the actor's own sessions; one that is gone already, or of somebody else, is no error and no act.
+func (s *Store) EndOwnSession(ctx context.Context, a Actor, id string) error {
+	return s.write(ctx, func(t *tx) error {
+		err := t.one(`DELETE FROM sessions WHERE id = $1 AND user_id = $2`, id, a.UserID)
+		if errors.Is(err, ErrMoved) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return t.audit(a, "session.ended", a.Name, nil)
+	})
+}
+
+// EndOtherSessions ends all sessions of the actor but the one to keep.
+func (s *Store) EndOtherSessions(ctx context.Context, a Actor, keep string) error {
+	return s.write(ctx, func(t *tx) error {
+		if err := t.endSessions(a.UserID, keep); err != nil {
+			return err
+		}
+		return t.audit(a, "session.others_ended", a.Name, nil)
 	})
 }
 

@@ -245,12 +245,13 @@ func (s *Store) now() int64 { return s.clock().UnixMilli() }
 // unavailable marks what the database itself reported; the store's own errors, and a caller that gave up, pass unchanged.
 func unavailable(err error) error {
 	var open *OpenChangeError
-	for _, own := range []error{ErrNotFound, ErrDuplicate, ErrMoved, ErrKeys, ErrUnavailable, ErrRegionLocked, ErrArchived, errAttempt, context.Canceled} {
+	var many *TooManyError
+	for _, own := range []error{ErrNotFound, ErrDuplicate, ErrMoved, ErrKeys, ErrUnavailable, ErrRegionLocked, ErrArchived, ErrLastAdmin, ErrNotAllowed, errAttempt, context.Canceled} {
 		if errors.Is(err, own) {
 			return err
 		}
 	}
-	if err == nil || errors.As(err, &open) {
+	if err == nil || errors.As(err, &open) || errors.As(err, &many) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)

@@ -16,6 +16,8 @@ type User struct {
 	TimeZone   string
 	CreatedAt  int64
 	DisabledAt int64 // 0: not disabled
+	Limited    bool  // writing reaches only Apps
+	Apps       []int64
 }
 
 // NewUser is what is needed to add a person; Password is the hash.
@@ -61,16 +63,21 @@ func (s *Store) AddUser(ctx context.Context, a Actor, u NewUser) (int64, error) 
 }
 
 func (t *tx) addUser(a Actor, u NewUser) (int64, error) {
+	id, err := t.insertUser(u)
+	if err != nil {
+		return 0, err
+	}
+	return id, t.audit(a, "user.added", u.Name, map[string]string{"role": u.Role})
+}
+
+func (t *tx) insertUser(u NewUser) (int64, error) {
 	var id int64
 	err := t.row(`INSERT INTO users (name, name_key, password, role, created_at) VALUES ($1, $2, $3, $4, $5) RETURNING id`,
 		u.Name, Key(u.Name), u.Password, u.Role, t.now).Scan(&id)
 	if t.s.dialect.isUnique(err) {
 		return 0, ErrDuplicate
 	}
-	if err != nil {
-		return 0, err
-	}
-	return id, t.audit(a, "user.added", u.Name, map[string]string{"role": u.Role})
+	return id, err
 }
 
 const userColumns = `id, name, password, role, language, theme, time_zone, created_at, disabled_at`
@@ -105,13 +112,20 @@ func (s *Store) SetPreferences(ctx context.Context, a Actor, id int64, p Prefere
 	})
 }
 
-// SetPassword replaces a person's password hash and ends all their sessions except keep ("" keeps none).
+// SetPassword replaces a person's password hash and ends all their sessions except keep ("" keeps none), their links, and
+// what their browsers are known for.
 func (s *Store) SetPassword(ctx context.Context, a Actor, id int64, hash, keep string) error {
 	return s.write(ctx, func(t *tx) error {
 		if err := t.one(`UPDATE users SET password = $1 WHERE id = $2`, hash, id); err != nil {
 			return err
 		}
-		if _, err := t.exec(`DELETE FROM sessions WHERE user_id = $1 AND id <> $2`, id, keep); err != nil {
+		if err := t.endSessions(id, keep); err != nil {
+			return err
+		}
+		if _, err := t.exec(`DELETE FROM links WHERE user_id = $1`, id); err != nil {
+			return err
+		}
+		if _, err := t.exec(`DELETE FROM known_browsers WHERE user_id = $1`, id); err != nil {
 			return err
 		}
 		return t.audit(a, "user.password", a.Name, nil)

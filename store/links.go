@@ -1,0 +1,79 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Link lets one person choose a password once, without the old one. Only the hash of its token is stored.
+type Link struct {
+	ID   string
+	Life time.Duration
+}
+
+// AddLink makes a link for somebody who has to choose a password anew; links of before are worth nothing afterwards. The
+// old password works until then. ErrMoved: the person is disabled.
+func (s *Store) AddLink(ctx context.Context, a Actor, user int64, l Link) error {
+	return s.people(ctx, a, func(t *tx) error {
+		u, err := t.user(user)
+		if err != nil {
+			return err
+		}
+		if u.DisabledAt != 0 {
+			return ErrMoved
+		}
+		if err := t.addLink(user, l); err != nil {
+			return err
+		}
+		return t.audit(a, "user.link", u.Name, nil)
+	})
+}
+
+func (t *tx) addLink(user int64, l Link) error {
+	if _, err := t.exec(`DELETE FROM links WHERE user_id = $1`, user); err != nil {
+		return err
+	}
+	_, err := t.exec(`INSERT INTO links (id, user_id, expires_at) VALUES ($1, $2, {now} + CAST($3 AS BIGINT))`, l.ID, user, l.Life.Milliseconds())
+	return err
+}
+
+const livingLink = `FROM links l JOIN users u ON u.id = l.user_id WHERE l.id = $1 AND l.expires_at > {now} AND u.disabled_at IS NULL`
+
+// LinkOwner finds whose link this is; ErrNotFound when it was used, has expired or never was.
+func (s *Store) LinkOwner(ctx context.Context, id string) (User, error) {
+	var u User
+	err := s.row(ctx, `SELECT u.id, u.name, u.password, u.role, u.language, u.theme, u.time_zone, u.created_at `+livingLink, id).
+		Scan(&u.ID, &u.Name, &u.Password, &u.Role, &u.Language, &u.Theme, &u.TimeZone, &u.CreatedAt)
+	return found(u, err)
+}
+
+// UseLink sets the password of the link's owner and ends the link and every session of theirs. Of parallel uses one
+// wins, the others get ErrNotFound, as for a link that has expired.
+func (s *Store) UseLink(ctx context.Context, a Actor, id, hash string) error {
+	return s.write(ctx, func(t *tx) error {
+		// The person's row comes first, as everywhere; a second use waits here and then finds no link.
+		err := t.one(`UPDATE users SET password = $1 WHERE id = $2 AND disabled_at IS NULL`, hash, a.UserID)
+		if err == nil {
+			err = t.one(`DELETE FROM links WHERE id = $1 AND user_id = $2 AND expires_at > {now}`, id, a.UserID)
+		}
+		if errors.Is(err, ErrMoved) {
+			return ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		if err := t.shutOut(a.UserID); err != nil {
+			return err
+		}
+		return t.audit(a, "user.link_used", a.Name, nil)
+	})
+}
+
+// DropOldLinks removes links that nobody can use any more.
+func (s *Store) DropOldLinks(ctx context.Context) error {
+	return s.write(ctx, func(t *tx) error {
+		_, err := t.exec(`DELETE FROM links WHERE expires_at <= {now}`)
+		return err
+	})
+}
