@@ -61,6 +61,7 @@ func (s *server) showErrorCode(c echo.Context) error {
 	v.Headline = v.P.T("errors.headline", "Code", code, "Meaning", meaning(v.P, code))
 	v.Cause, v.Do = v.P.T(errorText(code, "cause")), v.P.T(errorText(code, "do"))
 	v.Facts = codeFacts(v.P, code)
+	v.History = views.Link{Href: search{q: "code:" + itoa64(code)}.href("/history"), Text: v.P.T("codes.entries")}
 	return s.render(c, http.StatusOK, views.ErrorCode(v))
 }
 

@@ -36,6 +36,9 @@ func (s *server) showHistory(c echo.Context) error {
 	v.Nav, v.ZoneHead = "history", v.P.T("history.entry", "Zone", k.zoneName())
 	exported := search{q: f.q, tab: f.tab}
 	v.Tabs, v.Export, v.ExportCSV = s.historyTabs(ctx, v.P, f, u), exported.href("/history.jsonl"), exported.href("/history.csv")
+	if i := slices.IndexFunc(v.Tabs, func(t views.Tab) bool { return t.Current && t.Count != "" }); i >= 0 {
+		v.ExportNote = v.P.T("export.count", "Count", v.Tabs[i].Count)
+	}
 	searchNotes(&v, f, u)
 	if err := s.newer(ctx, &v, f, u); err != nil {
 		return err

@@ -142,6 +142,9 @@ func TestHistorySearch(t *testing.T) {
 				t.Errorf("%s: the page does not say what was understood", test.name)
 			}
 		}
+		if p := b.get("/history?state=refused"); !strings.Contains(p.text(".cb-head"), w.T("export.count", "Count", "1")) {
+			t.Errorf("the page does not say how many entries an export has: %q", p.text(".cb-head"))
+		}
 		p := b.get(to("request_id"))
 		if !strings.Contains(p.text(".cb-note"), w.T("change.found_by.request_id")) || p.text("#request-id") != id {
 			t.Errorf("the entry says %q and has %q", p.text(".cb-note"), p.text("#request-id"))
@@ -163,9 +166,10 @@ func TestDigitsMayBeTheBeginningOfARequestID(t *testing.T) {
 	w := newWorld(t)
 	past(w)
 	w.exec(`UPDATE changes SET request_id = 'Id-12345678901234567890123456789012-O-Seq-5' WHERE number = 2`)
+	w.exec(`UPDATE changes SET request_id = 'Id-abcdefabcdefabcdefabcdefabcdefab-O-Seq-5' WHERE number = 1`)
 	b := w.as(store.Support)
 	for q, want := range map[string]string{"12345678": "/changes/2?found=request_id", "123456789012": "/changes/2?found=request_id", "12345678901234567890123456789012": "/changes/2?found=request_id",
-		itoa64(w.number(`SELECT attempt FROM changes WHERE number = 1`)): "/changes/1?found=attempt", "1": "/changes/1?found=number"} {
+		itoa64(w.number(`SELECT attempt FROM changes WHERE number = 1`)): "/changes/1?found=attempt", "1": "/changes/1?found=number", "abcdefab…5": "/changes/1?found=request_id", "Id-abcdefab…5": "/changes/1?found=request_id"} {
 		if p := b.get("/history?q=" + q); p.location() != want {
 			t.Errorf("%s leads to %q, want %q", q, p.location(), want)
 		}

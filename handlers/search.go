@@ -252,7 +252,9 @@ func (s *server) free(ctx context.Context, u *understood, places []int) error {
 		text = found[1] // a whole log line was pasted
 	}
 	if head, _, short := strings.Cut(text, "…"); short && requestID.MatchString(head) {
-		text = head // as lists print it
+		// As lists print it; it can be letters alone.
+		u.byRequestID(wholeID(strings.TrimPrefix(strings.ToLower(head), "id-")), places)
+		return nil
 	}
 	number, err := strconv.ParseInt(strings.TrimPrefix(text, "#"), 10, 64)
 	switch {
