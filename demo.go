@@ -201,7 +201,7 @@ func demoUser(ctx context.Context, s *store.Store, name, password string) error 
 	if err != nil {
 		return err
 	}
-	return s.SetPassword(ctx, store.Console, u.ID, hash, "")
+	return s.SetPassword(ctx, store.Console, u.ID, u.Password, hash, "")
 }
 
 // makeSampleData makes the sample apps and their past by the same acts that people do. The database gets its name when

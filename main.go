@@ -37,7 +37,7 @@ func main() {
 // besides, but not beyond what a small machine gives. GOGC and GOMEMLIMIT set other values.
 const (
 	garbagePercent = 400
-	memoryLimit    = 80 << 20
+	memoryLimit    = 112 << 20 // four passwords at once take 76 MiB
 )
 
 func tuneMemory() {

@@ -7,7 +7,6 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"net/url"
 	"strconv"
 	"strings"
@@ -42,13 +41,16 @@ type TokenView struct {
 	Since *store.Change
 }
 
-// LookToken reads an app's token now. The token itself does not leave this call.
+// LookToken reads an app's token now, unless the app is archived. The token itself does not leave this call.
 func (s *Service) LookToken(ctx context.Context, sdkappid int64) (TokenView, error) {
 	app, err := s.store.App(ctx, sdkappid)
 	if err != nil {
 		return TokenView{}, err
 	}
 	v := TokenView{App: app}
+	if app.ArchivedAt != 0 {
+		return v, nil
+	}
 	target, err := s.target(ctx, app)
 	if err != nil {
 		return v, err
@@ -112,21 +114,13 @@ func (s *Service) MakeTokenPlan(ctx context.Context, a store.Actor, p TokenPropo
 	if err != nil {
 		return store.Plan{}, v, err
 	}
-	if !v.Known {
-		return store.Plan{}, v, ErrNoReading
-	}
 	if v.App.ArchivedAt != 0 {
 		return store.Plan{}, v, store.ErrArchived
 	}
-	if p.Act == TokenRotate {
-		if _, err := s.store.Rotation(ctx, p.SDKAppID); !errors.Is(err, store.ErrNotFound) {
-			return store.Plan{}, v, errors.Join(err, store.ErrDuplicate)
-		}
+	if !v.Known {
+		return store.Plan{}, v, ErrNoReading
 	}
 	plan, err := s.keepTokenPlan(ctx, a, p, v)
-	if err == nil && p.Act == TokenRotate {
-		err = s.store.StartRotation(ctx, a, p.SDKAppID, plan.ID)
-	}
 	return plan, v, err
 }
 
@@ -166,7 +160,7 @@ func (s *Service) keepTokenPlan(ctx context.Context, a store.Actor, p TokenPropo
 			return plan, err
 		}
 	}
-	return s.store.AddTokenPlan(ctx, a, plan, store.TokenConfiguration(v.State), store.TokenConfiguration(wanted), token, generated)
+	return s.store.AddTokenPlan(ctx, a, plan, store.TokenConfiguration(v.State), store.TokenConfiguration(wanted), store.NewToken{Value: token, Show: generated, Rotate: p.Act == TokenRotate})
 }
 
 // newToken is 256 random bits in letters that no URL changes.

@@ -182,6 +182,34 @@ func TestTokenMovedMeanwhile(t *testing.T) {
 	})
 }
 
+func TestStaleTokenPlanKeepsNoToken(t *testing.T) {
+	onBoth(t, func(t *testing.T, r *rig) {
+		id := r.app(tokenBase)
+		older := r.planToken(id, TokenGenerate, "")
+		r.apply(r.planToken(id, TokenSet, "newer"))
+		if c := r.apply(older); c.Outcome != store.NotSent || c.Cause != store.CauseStale {
+			t.Errorf("%s %s", c.Outcome, c.Cause)
+		}
+		if n := r.kept(); n != 0 {
+			t.Errorf("%d plans hold a token", n)
+		}
+	})
+}
+
+func TestTokenOfAnArchivedAppIsNotRead(t *testing.T) {
+	onBoth(t, func(t *testing.T, r *rig) {
+		id := r.app(tokenBase)
+		r.must(r.store.ArchiveApp(r.ctx(), mei, id, true))
+		before := len(r.sandbox.Journal())
+		if v, err := r.LookToken(r.ctx(), id); err != nil || v.Known || len(r.sandbox.Journal()) != before {
+			t.Errorf("%+v, %v, %d calls", v, err, len(r.sandbox.Journal())-before)
+		}
+		if _, _, err := r.MakeTokenPlan(r.ctx(), mei, TokenProposal{SDKAppID: id, Act: TokenDelete, Reason: "x"}); !errors.Is(err, store.ErrArchived) {
+			t.Errorf("a plan: %v", err)
+		}
+	})
+}
+
 func TestGeneratedTokenIsShownOnce(t *testing.T) {
 	onBoth(t, func(t *testing.T, r *rig) {
 		id := r.app(tokenBase)
@@ -220,6 +248,9 @@ func TestRotation(t *testing.T) {
 		if _, _, err := r.MakeTokenPlan(r.ctx(), mei, TokenProposal{SDKAppID: id, Act: TokenRotate, Reason: "again"}); !errors.Is(err, store.ErrDuplicate) {
 			t.Errorf("a second rotation: %v", err)
 		}
+		if n := r.kept(); n != 1 {
+			t.Errorf("%d plans hold a token, want that of the rotation alone", n)
+		}
 		r.must(r.store.TickRotation(r.ctx(), mei, id, store.RotationLearned))
 		first, err := r.store.Rotation(r.ctx(), id)
 		r.must(err)
@@ -229,7 +260,9 @@ func TestRotation(t *testing.T) {
 		r.clock.move(time.Hour)
 		other := mei
 		other.Name = "somebody else"
-		r.must(r.store.TickRotation(r.ctx(), other, id, store.RotationLearned))
+		if err := r.store.TickRotation(r.ctx(), other, id, store.RotationLearned); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("a step that was ticked: %v", err)
+		}
 		if again, err := r.store.Rotation(r.ctx(), id); err != nil || again != first {
 			t.Errorf("a step that was ticked moved: %+v, %v", again, err)
 		}

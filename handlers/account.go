@@ -161,7 +161,7 @@ func (s *server) changePassword(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Store.SetPassword(ctx, actor(c), session.User.ID, hash, session.ID); err != nil {
+	if err := s.Store.SetPassword(ctx, actor(c), session.User.ID, session.User.Password, hash, session.ID); err != nil {
 		return err
 	}
 	s.knowBrowser(c, session.User, nil)

@@ -190,6 +190,9 @@ func (b bundler) code(line func(name, value string)) {
 
 // configurations are what was there before and what was wanted or found, each as exports have it.
 func (b bundler) configurations() []bundleFile {
+	if b.Kind == store.KindToken {
+		return nil // of a token nothing is kept that helps
+	}
 	var files []bundleFile
 	add := func(name, digest string) {
 		c, ok := b.configs[digest]
@@ -235,6 +238,8 @@ func (b bundler) steps() string {
 // about picks the ticket's sentences: what was expected, and what is asked of Tencent.
 func (b bundler) about() string {
 	switch {
+	case b.Kind == store.KindToken:
+		return store.KindToken
 	case !b.acted():
 		return store.KindDrift
 	case b.State() == store.Applied && b.ReadBack != "" && b.ReadBack != b.Wanted:
@@ -270,7 +275,7 @@ func (b bundler) ticket(p *i18n.Printer) string {
 	title, _ := b.says(p)
 	fmt.Fprintf(&w, "\n%s\n%s\n", p.T("inquiry.happened"), b.red.text(title))
 	fmt.Fprintf(&w, "\n%s\n%s\n", p.T("inquiry.expected"), p.T("inquiry.expected."+about))
-	if c, ok := b.configs[b.Wanted]; ok && b.Wanted != "" {
+	if c, ok := b.configs[b.Wanted]; ok && b.Wanted != "" && b.Kind != store.KindToken {
 		fmt.Fprintf(&w, "URL: %s\nCallbackCommandList: %s\n", b.red.whole(orElse(c.URL(), p.T("word.none"))), orElse(strings.Join(c.Commands(), ", "), p.T("word.none")))
 	}
 	fmt.Fprintf(&w, "\n%s\n%s\n", p.T("inquiry.ask"), p.T("inquiry.ask."+about))

@@ -133,6 +133,7 @@ func (s *server) actOnChange(c echo.Context) error {
 
 func (s *server) closeByHand(c echo.Context, e entry) error {
 	if !may(c, auth.Admin) {
+		s.noteRefusal(c)
 		return &needError{need: auth.Admin}
 	}
 	reason := c.FormValue("reason")

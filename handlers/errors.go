@@ -187,7 +187,7 @@ func (s *server) renderProblem(c echo.Context, err error, p problem) error {
 }
 
 // secretFields are never sent back to the browser.
-var secretFields = []string{"password", "current", "secret", "code"}
+var secretFields = []string{"password", "current", "secret", "code", "token"}
 
 // again gives a form back that was sent with an old token: one more click sends it.
 func (s *server) again(c echo.Context, b views.Base) *views.AgainForm {

@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -173,8 +174,11 @@ func inert(text string) string {
 	if strings.HasPrefix(text, "\t") || strings.HasPrefix(text, "\r") || strings.HasPrefix(text, "\n") || strings.IndexFunc(seen, isFormulaSign) == 0 {
 		return "'" + text
 	}
-	return text
+	return hiddenFormula.ReplaceAllString(text, "$1'$2")
 }
+
+// hiddenFormula is what would begin a cell where a spreadsheet also cuts at semicolons and tabs.
+var hiddenFormula = regexp.MustCompile(`([;\t\r\n]\s*)([=+\-@＝＋－＠])`)
 
 func isFormulaSign(r rune) bool { return strings.ContainsRune("=+-@＝＋－＠", r) }
 

@@ -35,7 +35,7 @@ func (s *server) showHistory(c echo.Context) error {
 	}
 	v.Nav, v.ZoneHead = "history", v.P.T("history.entry", "Zone", k.zoneName())
 	exported := search{q: f.q, tab: f.tab}
-	v.Tabs, v.Export, v.ExportCSV = s.historyTabs(ctx, v.P, f, u), exported.href("/history.jsonl"), exported.href("/history.csv")
+	v.Tabs, v.Export, v.ExportCSV = s.historyTabs(ctx, v.P, k.zone.String(), f, u), exported.href("/history.jsonl"), exported.href("/history.csv")
 	if i := slices.IndexFunc(v.Tabs, func(t views.Tab) bool { return t.Current && t.Count != "" }); i >= 0 {
 		v.ExportNote = v.P.T("export.count", "Count", v.Tabs[i].Count)
 	}
@@ -121,8 +121,9 @@ func emptyHistory(p *i18n.Printer, f search, u understood, found store.Found) *v
 }
 
 // historyTabs are the kinds of entries, with how many of each the search has.
-func (s *server) historyTabs(ctx context.Context, p *i18n.Printer, f search, u understood) []views.Tab {
-	n, known := s.counts.of(ctx, s, f.q, u)
+func (s *server) historyTabs(ctx context.Context, p *i18n.Printer, zone string, f search, u understood) []views.Tab {
+	// A day is another time in another zone.
+	n, known := s.counts.of(ctx, s, zone+" "+f.q, u)
 	var list []views.Tab
 	for _, t := range []struct {
 		name  string
@@ -170,8 +171,14 @@ func (k *countCache) of(ctx context.Context, s *server, q string, u understood) 
 		return known.counts, true
 	}
 	f := u.filter
-	f.Before, f.Kind, f.Acts = 0, "", false
-	if !slices.ContainsFunc(u.chips, func(c chip) bool { return c.kind == "outcome" }) {
+	typed := func(kind string) bool {
+		return slices.ContainsFunc(u.chips, func(c chip) bool { return c.kind == kind })
+	}
+	f.Before, f.Acts = 0, false
+	if !typed("kind") {
+		f.Kind = ""
+	}
+	if !typed("outcome") {
 		f.State = ""
 	}
 	n, err := s.Store.Counts(ctx, f)

@@ -96,6 +96,25 @@ func TestKeptFormsHaveNoSecret(t *testing.T) {
 	}
 }
 
+// TestATypedTokenNeverComesBack is about both ways in which a form is given back: after the end of a session, and with an
+// old form token.
+func TestATypedTokenNeverComesBack(t *testing.T) {
+	w := newWorld(t)
+	const typed = "typed-token-canary"
+	sent := url.Values{"do": {"set"}, "token": {typed}, "reason": {"a test"}}
+	b := w.expired(store.Operator)
+	p := b.post(tokenOf(appID), sent)
+	wantStatus(t, p, http.StatusForbidden)
+	signedIn := b.press(p, "main form", url.Values{"username": {"operator"}, "password": {password}})
+	stale := w.as(store.Operator)
+	stale.csrf = "stale"
+	for name, p := range map[string]page{"expired": p, "signed in": signedIn, "stale": stale.post(tokenOf(appID), sent)} {
+		if strings.Contains(p.Body.String(), typed) || !strings.Contains(p.Body.String(), "a test") {
+			t.Errorf("%s: %d, the page has the token, or lacks the reason: %q", name, p.Code, p.text("main"))
+		}
+	}
+}
+
 func TestKeptFormsLeadNowhereElse(t *testing.T) {
 	w := newWorld(t)
 	for _, action := range []string{"https://evil.example.net/", "//evil.example.net", `/\evil.example.net`, "/sign-out", "javascript:alert(1)", "apps"} {

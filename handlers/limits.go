@@ -22,9 +22,9 @@ const (
 
 // What one person may have under way at once. Beyond: 429.
 const (
-	maxInFlight = 64  // requests; all posts of one plan count as one
-	maxOfPlan   = 100 // posts of one plan
-	retryAfter  = 1   // seconds
+	maxInFlight = 64   // requests; all posts of one plan count as one
+	maxOfPlan   = 1000 // posts of one plan
+	retryAfter  = 1    // seconds
 )
 
 // Limits of connections, for the server that listens.

@@ -31,10 +31,10 @@ func TestInFlight(t *testing.T) {
 	take("the 64th", mei, "plan a", true)
 	take("the 65th", mei, "", false)
 	take("another plan", mei, "plan b", false)
-	for range 99 {
-		take("up to the 100th post of a plan", mei, "plan a", true)
+	for range maxOfPlan - 1 {
+		take("up to the last post of a plan", mei, "plan a", true)
 	}
-	take("the 101st post of a plan", mei, "plan a", false)
+	take("one post of a plan too many", mei, "plan a", false)
 	take("somebody else", ota, "", true)
 	take("somebody else with the same plan", ota, "plan a", true)
 	leaves[0]()

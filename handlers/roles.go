@@ -18,10 +18,10 @@ var routeGroups = []struct {
 	first []string
 }{
 	{"apps", []string{"", "apps"}},
-	{"history", []string{"changes", "history"}},
+	{"history", []string{"overview", "changes", "history"}},
 	{"reference", []string{"events", "errors"}},
 	{"people", []string{"users", "audit", "account"}},
-	{"sign_in", []string{"setup", "sign-in", "sign-out"}},
+	{"sign_in", []string{"setup", "sign-in", "sign-out", "welcome"}},
 	{"other", nil}, // whatever has no place above
 }
 
@@ -54,6 +54,7 @@ func (s *server) showRoles(c echo.Context) error {
 
 func groupOf(path string) string {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	first, _, _ = strings.Cut(first, ".")
 	for _, g := range routeGroups {
 		if slices.Contains(g.first, first) {
 			return g.id

@@ -29,6 +29,7 @@ func (s *server) requireScope(need auth.Need) echo.MiddlewareFunc {
 				return err
 			}
 			if !mayWrite(c, id) {
+				s.noteRefusal(c)
 				return errScope
 			}
 			return next(c)

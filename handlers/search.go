@@ -21,6 +21,7 @@ const (
 	maxQuery = 4096 // bytes
 	maxWords = 6
 	maxWord  = 80 // bytes
+	minID    = 6  // digits of a RequestId; fewer begin too many of them
 )
 
 // search is what the address of the history asks for.
@@ -98,7 +99,7 @@ func (u understood) without(c chip) string {
 type term struct{ raw, name, value string }
 
 // filterNames are the filters that can be typed.
-var filterNames = []string{"app", "code", "by", "outcome", "from", "to"}
+var filterNames = []string{"app", "code", "by", "outcome", "kind", "from", "to"}
 
 var oneTerm = regexp.MustCompile(`(?i)^(?:(` + strings.Join(filterNames, "|") + `)[:：](?:"([^"]*)"?|(\S*))|\S+)`)
 
@@ -116,11 +117,15 @@ func terms(q string) []term {
 func (s *server) understand(ctx context.Context, f search, k clock) (understood, error) {
 	u := understood{filter: store.Filter{Before: f.before, Limit: historyRows + 1}, terms: terms(f.q)}
 	var free []int
+	seen := map[string]bool{}
 	for i, t := range u.terms {
 		switch {
 		case t.name == "":
 			free = append(free, i)
+		case seen[t.name]:
+			u.ignore("twice", t.raw)
 		case t.value != "":
+			seen[t.name] = true
 			if err := s.typed(ctx, &u, i, k); err != nil {
 				return u, err
 			}
@@ -153,6 +158,12 @@ func (s *server) typed(ctx context.Context, u *understood, i int, k clock) error
 			return nil
 		}
 		u.filter.Code = &code
+	case "kind":
+		if !slices.Contains(kinds, t.value) {
+			u.ignore("kind", t.raw)
+			return nil
+		}
+		u.filter.Kind = t.value
 	case "outcome":
 		if !slices.Contains(states, t.value) {
 			u.ignore("outcome", t.raw)
@@ -183,31 +194,43 @@ func whole(text string) (int64, bool) {
 // states are the values of outcome:.
 var states = []string{store.Pending, store.Applied, store.Refused, store.Unknown, store.NotSent, store.NotApplied, store.Overtaken}
 
+// kinds are the values of kind:.
+var kinds = []string{store.KindChange, store.KindDelete, store.KindToken, store.KindDrift, store.KindAccepted}
+
 func (u *understood) add(kind, value string, terms ...int) {
 	u.chips = append(u.chips, chip{kind, value, terms})
 }
 
+// ignore notes what means nothing; a few of them tell enough.
 func (u *understood) ignore(id, text string) {
+	if len(u.ignored) >= maxWords {
+		return
+	}
 	u.ignored = append(u.ignored, ignored{id, store.Text(text, maxWord)})
 }
 
-// appNamed is the app of an SDKAppID or a name, 0 when there is none.
+// appNamed is the app of an SDKAppID or a name, 0 when there is none, or more than one of the name.
 func (s *server) appNamed(ctx context.Context, text string) (int64, error) {
 	if id, err := strconv.ParseInt(text, 10, 64); err == nil && id > 0 {
 		return id, nil
 	}
+	var id int64
 	for _, archived := range []bool{false, true} {
 		list, err := s.Store.Apps(ctx, archived)
 		if err != nil {
 			return 0, err
 		}
 		for _, a := range list {
-			if store.Key(a.Name) == store.Key(text) {
-				return a.SDKAppID, nil
+			if store.Key(a.Name) != store.Key(text) {
+				continue
 			}
+			if id != 0 {
+				return 0, nil
+			}
+			id = a.SDKAppID
 		}
 	}
-	return 0, nil
+	return id, nil
 }
 
 // span is a day or a minute in the person's zone, or an age such as 3d or 12h, as Unix milliseconds from and to.
@@ -263,9 +286,12 @@ func (s *server) free(ctx context.Context, u *understood, places []int) error {
 	case err == nil && number > 0:
 		return s.number(ctx, u, text, number, places)
 	case strings.HasPrefix(strings.ToLower(text), "id-"):
-		id := "Id-" + text[3:]
+		// Of anything else that begins so, nothing can be found.
+		id := "Id-" + store.Text(text[3:], maxWord)
 		if m := requestID.FindStringSubmatch(text); m != nil {
 			id = wholeID(m[2])
+		} else if len(text) < len("id-")+minID {
+			return s.words(ctx, u, typed, places)
 		}
 		u.byRequestID(id, places)
 		return nil
@@ -363,6 +389,10 @@ func tabFilter(f *store.Filter, tab string) {
 	case "changes":
 		f.Acts = true
 	case "drift":
+		// Another kind that was typed excludes it.
+		if f.Kind != "" && f.Kind != store.KindDrift {
+			f.State = "none"
+		}
 		f.Kind = store.KindDrift
 	case store.Refused, store.Unknown, store.NotSent, store.Applied:
 		if f.State == "" {

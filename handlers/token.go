@@ -106,6 +106,8 @@ func (s *server) renderToken(c echo.Context, status int, a store.App, t changes.
 func tokenFacts(k clock, t changes.TokenView) (views.State, string) {
 	p := k.p
 	switch {
+	case t.App.ArchivedAt != 0:
+		return views.State{Class: "idle", Icon: "ban", Text: p.T("word.not_known")}, p.T("callback.archived_text")
 	case !t.Known:
 		return views.State{Class: "bad", Icon: "alert-circle", Text: p.T("token.unread")}, readFailure(p, replyCode(t), string(t.Reply.Fault))
 	case !t.State.Set:

@@ -17,10 +17,12 @@ const welcomePath = "/welcome/"
 
 // loggedPath is a request's path without the token of a link.
 func loggedPath(c echo.Context) string {
-	if path := c.Request().URL.Path; !strings.HasPrefix(path, welcomePath) {
-		return path
+	path := c.Request().URL.Path
+	// A link that was mistyped still holds the token.
+	if strings.Contains(strings.ToLower(path), welcomePath) {
+		return welcomePath + "…"
 	}
-	return welcomePath + "…"
+	return path
 }
 
 // linkOwner finds whose link a route holds. A link that was used, has expired or never was is errLink.

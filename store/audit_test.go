@@ -41,7 +41,7 @@ var acts = []act{
 	{"SetPreferences", "", withUser, func(f fixture) error {
 		return f.SetPreferences(ctx(f.t), mei, 1, store.Preferences{Language: "en", Theme: "dark", TimeZone: "UTC"})
 	}, []string{"user.preferences"}},
-	{"SetPassword", "", withSession, func(f fixture) error { return f.SetPassword(ctx(f.t), mei, 1, "h2", "") }, []string{"user.password"}},
+	{"SetPassword", "", withSession, func(f fixture) error { return f.SetPassword(ctx(f.t), mei, 1, "h", "h2", "") }, []string{"user.password"}},
 	{"StartSession", "", withUser, func(f fixture) error { return f.StartSession(ctx(f.t), mei, "h", "s2", "browser") }, []string{"session.started"}},
 	{"SignInFailed", "", nil, func(f fixture) error {
 		return f.SignInFailed(ctx(f.t), store.Actor{Kind: store.PersonActor}, "x\x00\xff")
@@ -83,7 +83,7 @@ var acts = []act{
 	}, []string{"plan.made"}},
 	{"AddTokenPlan", "", nil, addTokenPlan, []string{"plan.made"}},
 	{"ShowToken", "", func(f fixture) { f.must(addTokenPlan(f)) }, func(f fixture) error { return one(f.ShowToken(ctx(f.t), mei, "t")) }, []string{"token.shown"}},
-	{"StartRotation", "", func(f fixture) { f.must(addTokenPlan(f)) }, startRotation, []string{"rotation.started"}},
+	{"AddTokenPlan", "that rotates", nil, func(f fixture) error { return tokenPlan(f, true) }, []string{"plan.made", "rotation.started"}},
 	{"TickRotation", "learned", rotating, tickRotation(store.RotationLearned), []string{"rotation.learned"}},
 	{"TickRotation", "seen", rotating, tickRotation(store.RotationSeen), []string{"rotation.seen"}},
 	{"TickRotation", "dropped", rotating, tickRotation(store.RotationDropped), []string{"rotation.dropped"}},
@@ -271,22 +271,19 @@ var housekeeping = map[string]func(f fixture) error{
 	"DropOldBrowsers": func(f fixture) error { return f.DropOldBrowsers(ctx(f.t), time.Hour) },
 }
 
-func addTokenPlan(f fixture) error {
+func addTokenPlan(f fixture) error { return tokenPlan(f, false) }
+
+func tokenPlan(f fixture, rotate bool) error {
 	p := newPlan(aurora, "t")
 	p.Kind = store.KindToken
-	return one(f.AddTokenPlan(ctx(f.t), mei, p, store.TokenConfiguration(store.TokenState{}), store.TokenConfiguration(store.TokenState{Set: true, Length: 5, MAC: "m"}), "token", true))
+	return one(f.AddTokenPlan(ctx(f.t), mei, p, store.TokenConfiguration(store.TokenState{}), store.TokenConfiguration(store.TokenState{Set: true, Length: 5, MAC: "m"}), store.NewToken{Value: "token", Show: true, Rotate: rotate}))
 }
 
-func rotating(f fixture) {
-	f.must(addTokenPlan(f))
-	f.must(startRotation(f))
-}
+func rotating(f fixture) { f.must(tokenPlan(f, true)) }
 
 func tickRotation(step string) func(fixture) error {
 	return func(f fixture) error { return f.TickRotation(ctx(f.t), mei, aurora, step) }
 }
-
-func startRotation(f fixture) error { return f.StartRotation(ctx(f.t), mei, aurora, "t") }
 
 func TestHousekeepingAuditsNothing(t *testing.T) {
 	both(t, func(t *testing.T, db storetest.Database) {

@@ -193,7 +193,11 @@ func (t *tx) openChangeOf(a Actor, app App, in Intent) (number int64, pending bo
 	if err := t.addSteps(number, intentSteps(p, t.now, stale)); err != nil {
 		return 0, false, err
 	}
-	if !stale {
+	if stale {
+		if err := t.eraseToken(number); err != nil {
+			return 0, false, err
+		}
+	} else {
 		lease := in.Lease.Milliseconds()
 		if err := t.one(`UPDATE changes SET lease_until = {now} + CAST($1 AS BIGINT), next_check_at = {now} + CAST($1 AS BIGINT) WHERE number = $2`, lease, number); err != nil {
 			return 0, false, err
@@ -357,7 +361,7 @@ func (t *tx) close(a Actor, c Change, e Ending) error {
 	if err != nil {
 		return err
 	}
-	if err := t.dropToken(c); err != nil {
+	if err := t.eraseToken(c.Number); err != nil {
 		return err
 	}
 	if e.Outcome == Applied && c.Kind != KindToken {
@@ -489,7 +493,7 @@ func (s *Store) LeaseOver(ctx context.Context, a Actor, number int64, grace time
 		if err != nil {
 			return err
 		}
-		if _, err := t.exec(`UPDATE plans SET token = NULL, show_token = 0 WHERE token IS NOT NULL AND id = (SELECT plan FROM changes WHERE number = $1)`, number); err != nil {
+		if err := t.eraseToken(number); err != nil {
 			return err
 		}
 		if err := t.addSteps(number, []Step{{Name: StepLeftOver}}); err != nil {

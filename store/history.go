@@ -158,7 +158,9 @@ func (s *Store) bounded(ctx context.Context, f Filter) (Filter, error) {
 	if f.id() || len(list) == 0 || (len(list) == 1 && list[0].indexed) {
 		return f, nil
 	}
-	f.floor, err = s.floor(ctx, f, list[0])
+	if f.floor, err = s.floor(ctx, f, list[0]); f.floor <= max(f.from, f.After+1) {
+		f.floor = 0 // a bound of the search itself comes first
+	}
 	return f, err
 }
 

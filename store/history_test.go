@@ -197,6 +197,8 @@ func TestLooksAreBounded(t *testing.T) {
 		{"words that no row has", store.Filter{Words: []string{"nowhere"}}, 0, 9},
 		{"an app and a state", store.Filter{SDKAppID: aurora, State: store.Refused}, 100, 9},
 		{"an app and words that are rare in it", store.Filter{SDKAppID: borea, Words: []string{"word"}}, 0, 1},
+		{"words within a time", store.Filter{Words: []string{"word"}, From: 851_000}, 50, 2},
+		{"words above a number", store.Filter{Words: []string{"nowhere"}, After: 880}, 0, 1},
 		{"an id needs no bound", store.Filter{RequestID: "Id-many-77", State: store.Applied}, 10, 1},
 		{"a single filter needs no bound", store.Filter{State: store.Refused}, 100, 3},
 	}

@@ -22,10 +22,12 @@ type pruned struct {
 	drop []string
 }
 
-// oldChanges are the numbers of entries that may go: not open, and no app's newest, nor what its record or drift refers to.
+// oldChanges are the numbers of entries that may go: not open, and no app's newest, nor what its record, drift or current
+// reading refers to.
 const oldChanges = `SELECT c.number FROM changes c WHERE c.number > $1 AND c.number <= $2 AND COALESCE(c.settled_at, c.started_at) < $3
 	AND (c.settled IS NOT NULL OR c.outcome IS NULL OR c.outcome NOT IN ('pending', 'unknown'))
-	AND NOT EXISTS (SELECT 1 FROM apps a WHERE a.sdkappid = c.sdkappid AND (c.number = a.last_number OR c.number = a.record_number OR c.number = a.drifted))`
+	AND NOT EXISTS (SELECT 1 FROM apps a WHERE a.sdkappid = c.sdkappid AND (c.number = a.last_number OR c.number = a.record_number OR c.number = a.drifted))
+	AND NOT EXISTS (SELECT 1 FROM apps a JOIN readings r ON r.id = a.reading_id WHERE a.sdkappid = c.sdkappid AND r.drift_number = c.number)`
 
 var prunings = []pruned{
 	{
@@ -34,7 +36,9 @@ var prunings = []pruned{
 	},
 	{
 		`SELECT COALESCE(MAX(b.made_at), 0), COALESCE(MIN(b.made_at), 0) FROM (SELECT made_at FROM plans WHERE made_at > $1 ORDER BY made_at LIMIT $2) b`,
-		[]string{`DELETE FROM plans WHERE made_at > $1 AND made_at <= $2 AND expires_at < $3 AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.plan = plans.id)`},
+		[]string{`DELETE FROM rotations WHERE ended_at < $3 AND plan IN (SELECT id FROM plans WHERE made_at > $1 AND made_at <= $2)`,
+			`DELETE FROM plans WHERE made_at > $1 AND made_at <= $2 AND expires_at < $3 AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.plan = plans.id)
+				AND NOT EXISTS (SELECT 1 FROM rotations r WHERE r.plan = plans.id)`},
 	},
 	{
 		`SELECT COALESCE(MAX(b.id), 0), COALESCE(MIN(b.first_seen), 0) FROM (SELECT id, first_seen FROM readings WHERE id > $1 ORDER BY id LIMIT $2) b`,

@@ -136,3 +136,24 @@ func TestPruneStopsAtTheFirstNewRows(t *testing.T) {
 		same(t, "steps", 3, f.prune())
 	})
 }
+
+// TestPruneMindsWhatOthersRefer is about rows that something outside the history refers to.
+func TestPruneMindsWhatOthersRefer(t *testing.T) {
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := newFixture(t, db)
+		f.read(aurora, confB)                                                 // 1: a drift
+		_, err := f.AcceptRecord(ctx(t), mei, aurora, confB.Digest(), "ours") // 2
+		f.must(err)
+		f.must(tokenPlan(f, true))
+		f.must(f.EndRotation(ctx(t), mei, aurora))
+		second := newPlan(aurora, "second")
+		second.Kind = store.KindToken
+		f.must(one(f.AddTokenPlan(ctx(t), mei, second, store.TokenConfiguration(store.TokenState{}), store.TokenConfiguration(store.TokenState{Set: true}), store.NewToken{Value: "x", Rotate: true})))
+		f.later(500 * day)
+		f.prune()
+		same(t, "plans", "second ", f.list(`SELECT id FROM plans ORDER BY id`))
+		same(t, "rotations", int64(1), f.number(`SELECT COUNT(*) FROM rotations`))
+		same(t, "the drift that the current reading names, and the record", "1 2 ", f.list(`SELECT number FROM changes ORDER BY number`))
+		f.intact()
+	})
+}

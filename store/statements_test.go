@@ -221,7 +221,7 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 			f.must(f.Settle(ctx(f.t), mei, 6, store.Settlement{Settled: store.Overtaken, Found: &confA}))
 			f.end(f.open(f.plan("w", confB), 999), ending(store.Applied))
 			f.read(aurora, confC)
-			f.must(f.SetPassword(ctx(f.t), mei, 1, "h", "s1"))
+			f.must(f.SetPassword(ctx(f.t), mei, 1, "h", "h", "s1"))
 			return one(f.ClaimDue(ctx(f.t)))
 		},
 	}

@@ -35,13 +35,19 @@ func (s *Store) TokenState(sdkappid int64, token string, enabled bool) (TokenSta
 	return TokenState{Set: true, Enabled: enabled, Length: len(token), MAC: hex.EncodeToString(sum)}, nil
 }
 
-// AddTokenPlan stores a plan with the new token, encrypted; token "" for a plan that sets none. With show it can be
-// shown once.
-func (s *Store) AddTokenPlan(ctx context.Context, a Actor, p Plan, base, wanted Configuration, token string, show bool) (Plan, error) {
+// NewToken is what a plan about a token sets, and how.
+type NewToken struct {
+	Value  string // "" for a plan that sets none
+	Show   bool   // it can be shown once
+	Rotate bool   // the plan is the switch of a rotation, which begins with it
+}
+
+// AddTokenPlan stores a plan with the new token, encrypted. ErrDuplicate: a rotation is under way.
+func (s *Store) AddTokenPlan(ctx context.Context, a Actor, p Plan, base, wanted Configuration, n NewToken) (Plan, error) {
 	var sealed []byte
 	var err error
-	if token != "" {
-		if sealed, err = s.seal(tokenPlace(p.ID), []byte(token)); err != nil {
+	if n.Value != "" {
+		if sealed, err = s.seal(tokenPlace(p.ID), []byte(n.Value)); err != nil {
 			return p, err
 		}
 	}
@@ -52,7 +58,10 @@ func (s *Store) AddTokenPlan(ctx context.Context, a Actor, p Plan, base, wanted 
 		if p, err = t.addPlan(a, p, wanted); err != nil || sealed == nil {
 			return err
 		}
-		return t.one(`UPDATE plans SET token = $1, show_token = $2 WHERE id = $3`, sealed, flag(show), p.ID)
+		if err := t.one(`UPDATE plans SET token = $1, show_token = $2 WHERE id = $3`, sealed, flag(n.Show), p.ID); err != nil || !n.Rotate {
+			return err
+		}
+		return t.startRotation(a, p)
 	})
 	return p, err
 }
@@ -71,12 +80,13 @@ func (s *Store) PlanToken(ctx context.Context, plan string) (string, error) {
 // for everybody else.
 func (s *Store) ShowToken(ctx context.Context, a Actor, plan string) (string, error) {
 	var sealed []byte
+	var sdkappid int64
 	err := s.write(ctx, func(t *tx) error {
-		row := t.row(`UPDATE plans SET show_token = 0 WHERE id = $1 AND user_id = $2 AND show_token = 1 AND token IS NOT NULL RETURNING token`, storable(plan), a.UserID)
-		if _, err := found(sealed, row.Scan(&sealed)); err != nil {
+		row := t.row(`UPDATE plans SET show_token = 0 WHERE id = $1 AND user_id = $2 AND show_token = 1 AND token IS NOT NULL RETURNING token, sdkappid`, storable(plan), a.UserID)
+		if _, err := found(sealed, row.Scan(&sealed, &sdkappid)); err != nil {
 			return err
 		}
-		return t.audit(a, "token.shown", "plan "+Text(plan, 100), nil)
+		return t.audit(a, "token.shown", appTarget(sdkappid), map[string]string{"plan": plan})
 	})
 	if err != nil {
 		return "", err
@@ -93,12 +103,9 @@ func (s *Store) DropExpiredTokens(ctx context.Context) error {
 	})
 }
 
-// dropToken erases the token of a change's plan, which is not needed once the call was made.
-func (t *tx) dropToken(c Change) error {
-	if c.Kind != KindToken {
-		return nil
-	}
-	_, err := t.exec(`UPDATE plans SET token = NULL, show_token = 0 WHERE id = $1`, c.Plan)
+// eraseToken erases the token of a change's plan, which is not needed once the change has ended.
+func (t *tx) eraseToken(number int64) error {
+	_, err := t.exec(`UPDATE plans SET token = NULL, show_token = 0 WHERE token IS NOT NULL AND id = (SELECT plan FROM changes WHERE number = $1)`, number)
 	return err
 }
 
@@ -129,18 +136,15 @@ const (
 	RotationDropped = "dropped"
 )
 
-// StartRotation begins a rotation with the plan of its switch. ErrDuplicate: one is under way.
-func (s *Store) StartRotation(ctx context.Context, a Actor, sdkappid int64, plan string) error {
-	return s.write(ctx, func(t *tx) error {
-		_, err := t.exec(`INSERT INTO rotations (sdkappid, plan, who, started_at) VALUES ($1, $2, $3, $4)`, sdkappid, plan, a.Name, t.now)
-		if s.dialect.isUnique(err) {
-			return ErrDuplicate
-		}
-		if err != nil {
-			return err
-		}
-		return t.audit(a, "rotation.started", appTarget(sdkappid), map[string]string{"plan": plan})
-	})
+func (t *tx) startRotation(a Actor, p Plan) error {
+	_, err := t.exec(`INSERT INTO rotations (sdkappid, plan, who, started_at) VALUES ($1, $2, $3, $4)`, p.SDKAppID, p.ID, a.Name, t.now)
+	if t.s.dialect.isUnique(err) {
+		return ErrDuplicate
+	}
+	if err != nil {
+		return err
+	}
+	return t.audit(a, "rotation.started", appTarget(p.SDKAppID), map[string]string{"plan": p.ID})
 }
 
 // Rotation is the one under way for an app; ErrNotFound when there is none.
@@ -152,14 +156,13 @@ func (s *Store) Rotation(ctx context.Context, sdkappid int64) (Rotation, error) 
 	return found(r, err)
 }
 
-// TickRotation dates a step of the rotation under way; a step that was ticked keeps its date. ErrNotFound: no such step,
-// or no rotation.
+// TickRotation dates a step of the rotation under way. ErrNotFound: no such step, it was ticked before, or no rotation.
 func (s *Store) TickRotation(ctx context.Context, a Actor, sdkappid int64, step string) error {
 	if step != RotationLearned && step != RotationSeen && step != RotationDropped {
 		return ErrNotFound
 	}
 	return s.onRotation(ctx, a, sdkappid, "rotation."+step,
-		`UPDATE rotations SET `+step+`_at = COALESCE(`+step+`_at, $1), `+step+`_by = CASE WHEN `+step+`_at IS NULL THEN $2 ELSE `+step+`_by END WHERE sdkappid = $3 AND ended_at IS NULL`, a.Name)
+		`UPDATE rotations SET `+step+`_at = $1, `+step+`_by = $2 WHERE sdkappid = $3 AND ended_at IS NULL AND `+step+`_at IS NULL`, a.Name)
 }
 
 // EndRotation closes the checklist, done or not.

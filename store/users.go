@@ -113,11 +113,18 @@ func (s *Store) SetPreferences(ctx context.Context, a Actor, id int64, p Prefere
 }
 
 // SetPassword replaces a person's password hash and ends all their sessions except keep ("" keeps none), their links, and
-// what their browsers are known for.
-func (s *Store) SetPassword(ctx context.Context, a Actor, id int64, hash, keep string) error {
+// what their browsers are known for. old is the hash that was checked; ErrMoved: the person has another one by now, was
+// disabled, or the session to keep has ended.
+func (s *Store) SetPassword(ctx context.Context, a Actor, id int64, old, hash, keep string) error {
 	return s.write(ctx, func(t *tx) error {
-		if err := t.one(`UPDATE users SET password = $1 WHERE id = $2`, hash, id); err != nil {
+		if err := t.one(`UPDATE users SET password = $1 WHERE id = $2 AND password = $3 AND disabled_at IS NULL`, hash, id, old); err != nil {
 			return err
+		}
+		// The person's row is held now, so whoever ended the session has committed.
+		if keep != "" {
+			if err := t.one(`UPDATE sessions SET used_at = used_at WHERE id = $1 AND user_id = $2`, keep, id); err != nil {
+				return err
+			}
 		}
 		if err := t.endSessions(id, keep); err != nil {
 			return err

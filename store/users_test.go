@@ -59,13 +59,14 @@ func TestUsers(t *testing.T) {
 			}
 		}
 		f.must(f.SetPreferences(ctx(t), mei, id, store.Preferences{Language: "zh-Hans", Theme: "dark", TimeZone: "Asia/Shanghai"}))
-		f.must(f.SetPassword(ctx(t), mei, id, "hash2", ""))
+		f.must(f.SetPassword(ctx(t), mei, id, want.Password, "hash2", ""))
 		f.exec(`UPDATE users SET disabled_at = 9 WHERE id = $1`, id)
 		want.Language, want.Theme, want.TimeZone, want.Password, want.DisabledAt = "zh-Hans", "dark", "Asia/Shanghai", "hash2", 9
 		got, err := f.UserByName(ctx(t), "ötzi")
 		f.must(err)
 		same(t, "after the edits", want, got)
-		for name, err := range map[string]error{"SetPreferences": f.SetPreferences(ctx(t), mei, 99, store.Preferences{}), "SetPassword": f.SetPassword(ctx(t), mei, 99, "h", "")} {
+		for name, err := range map[string]error{"SetPreferences": f.SetPreferences(ctx(t), mei, 99, store.Preferences{}), "SetPassword": f.SetPassword(ctx(t), mei, 99, "", "h", ""),
+			"SetPassword with another old one": f.SetPassword(ctx(t), mei, id, "hash1", "h", ""), "SetPassword of somebody disabled": f.SetPassword(ctx(t), mei, id, "hash2", "h", "")} {
 			if !errors.Is(err, store.ErrMoved) {
 				t.Errorf("%s of nobody: %v", name, err)
 			}
@@ -141,12 +142,15 @@ func TestSessionsEnd(t *testing.T) {
 			return ids
 		}
 		same(t, "all", "abco", alive())
-		f.must(f.SetPassword(ctx(t), mei, 1, "h2", "b"))
+		if err := f.SetPassword(ctx(t), mei, 1, "h", "h2", "o"); !errors.Is(err, store.ErrMoved) {
+			t.Errorf("keeping somebody else's session: %v", err)
+		}
+		f.must(f.SetPassword(ctx(t), mei, 1, "h", "h2", "b"))
 		same(t, "a new password keeps one", "bo", alive())
 		f.must(f.EndSession(ctx(t), mei, "b"))
 		f.must(f.EndSession(ctx(t), mei, "b"))
 		same(t, "signed out", "o", alive())
-		f.must(f.SetPassword(ctx(t), ota, 2, "h2", ""))
+		f.must(f.SetPassword(ctx(t), ota, 2, "h", "h2", ""))
 		same(t, "a new password keeps none", "", alive())
 		f.must(f.StartSession(ctx(t), mei, "h2", "a", "browser"))
 		f.exec(`UPDATE sessions SET used_at = used_at - 3000000`)

@@ -43,8 +43,13 @@ func (s *Store) AcceptRecord(ctx context.Context, a Actor, sdkappid int64, diges
 		if err := t.mayAccept(app, digest); err != nil {
 			return err
 		}
+		// It is found by what the drift is found by.
+		var about string
+		if _, err := found(about, t.row(`SELECT search FROM changes WHERE number = $1`, app.Drift).Scan(&about)); err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
 		number, err = t.insertChange(Change{Kind: KindAccepted, SDKAppID: sdkappid, App: app.Name, Environment: app.Environment, Region: app.Region, Actor: a,
-			Reason: reason, Previous: app.Record, Found: digest, Origin: app.Drift, StartedAt: t.now}, nil)
+			Reason: reason, Previous: app.Record, Found: digest, Origin: app.Drift, StartedAt: t.now}, []string{about})
 		if err != nil {
 			return err
 		}
