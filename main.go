@@ -34,10 +34,11 @@ func main() {
 }
 
 // Memory for garbage: what pages and signatures leave behind is collected later than usual, because there is little
-// besides, but not beyond what a small machine gives. GOGC and GOMEMLIMIT set other values.
+// besides, but not beyond what a small machine gives: an export of everything stays small. Four passwords at once take
+// more, and are checked at up to half the speed then. GOGC and GOMEMLIMIT set other values.
 const (
 	garbagePercent = 400
-	memoryLimit    = 112 << 20 // four passwords at once take 76 MiB
+	memoryLimit    = 56 << 20
 )
 
 func tuneMemory() {
