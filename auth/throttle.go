@@ -9,7 +9,7 @@ import (
 )
 
 // Limit bounds guessing: Burst tries at once, then one more in each span of Every. In any time T that makes at most
-// Burst + T/Every, and nobody ever waits longer than Every.
+// Burst + T/Every, and a try comes free within Every; whoever asks first gets it.
 type Limit struct {
 	Burst int
 	Every time.Duration

@@ -158,6 +158,11 @@ func TestHistorySearch(t *testing.T) {
 				t.Errorf("tab %s: %q, want %q", tab, numbers(p), want)
 			}
 		}
+		for query, want := range map[string][]string{"state=refused&q=outcome:applied": {}, "state=refused&q=outcome:refused": {"#2"}, "state=drift&q=kind:change": {}, "state=drift&q=kind:drift": {"#3"}} {
+			if p := b.get("/history?" + query); !slices.Equal(numbers(p), want) {
+				t.Errorf("%s: %q, want %q", query, numbers(p), want)
+			}
+		}
 		// A tab keeps the list, so that one can see that it is empty.
 		if p := b.get("/history?state=drift&q=" + url.QueryEscape(id)); p.Code != http.StatusOK || len(numbers(p)) != 0 {
 			t.Errorf("%d, %q", p.Code, numbers(p))

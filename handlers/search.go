@@ -389,14 +389,19 @@ func tabFilter(f *store.Filter, tab string) {
 	case "changes":
 		f.Acts = true
 	case "drift":
-		// Another kind that was typed excludes it.
-		if f.Kind != "" && f.Kind != store.KindDrift {
-			f.State = "none"
-		}
-		f.Kind = store.KindDrift
+		f.Kind = both(f.Kind, store.KindDrift)
 	case store.Refused, store.Unknown, store.NotSent, store.Applied:
-		if f.State == "" {
-			f.State = tab
-		}
+		f.State = both(f.State, tab)
 	}
+}
+
+// neither is a kind and a state that no entry has.
+const neither = "neither"
+
+// both is what a typed filter and a tab ask for together.
+func both(typed, tab string) string {
+	if typed != "" && typed != tab {
+		return neither
+	}
+	return tab
 }

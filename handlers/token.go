@@ -83,6 +83,9 @@ func (s *server) renderToken(c echo.Context, status int, a store.App, t changes.
 	v.State, v.Text = tokenFacts(k, t)
 	v.Set, v.Enabled = t.State.Set, t.State.Enabled
 	v.CanChange = mayWrite(c, a.SDKAppID) && a.ArchivedAt == 0 && t.Known
+	if status == http.StatusConflict && t.Known {
+		v.Notices = append(v.Notices, views.Notice{Level: "care", Title: p.T("rotation.title"), Text: p.T("rotation.second")})
+	}
 	for _, x := range f.problems {
 		text := p.M("problem."+x.ID, x.Args)
 		v.Errors = append(v.Errors, views.FieldError{Href: "#" + x.Field, Text: text})

@@ -78,7 +78,11 @@ func TestTokenRotationPage(t *testing.T) {
 	p := b.post(tokenOf(appID), url.Values{"do": {"rotate"}, "reason": {"yearly"}})
 	wantStatus(t, p, http.StatusSeeOther)
 	plan := p.location()
-	wantStatus(t, b.post(tokenOf(appID), url.Values{"do": {"rotate"}, "reason": {"again"}}), http.StatusConflict)
+	second := b.post(tokenOf(appID), url.Values{"do": {"rotate"}, "reason": {"again"}})
+	wantStatus(t, second, http.StatusConflict)
+	if !strings.Contains(second.text(".cb-note"), w.T("rotation.second")) {
+		t.Errorf("a second rotation is refused with %q", second.text(".cb-note"))
+	}
 	steps := func() int { return b.get(tokenOf(appID)).count("main ol .cb-state.ok") }
 	for i, do := range []func(){
 		func() {},

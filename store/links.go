@@ -63,7 +63,7 @@ func (s *Store) UseLink(ctx context.Context, a Actor, id, hash string) error {
 		if err != nil {
 			return err
 		}
-		if err := t.shutOut(a.UserID); err != nil {
+		if err := t.shutOut(a.UserID, ""); err != nil {
 			return err
 		}
 		return t.audit(a, "user.link_used", a.Name, nil)

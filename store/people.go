@@ -144,7 +144,7 @@ func (s *Store) SetDisabled(ctx context.Context, a Actor, id int64, disabled boo
 		at, act := sql.NullInt64{Int64: t.now, Valid: disabled}, "user.enabled"
 		if disabled {
 			act = "user.disabled"
-			if err := t.shutOut(id); err != nil {
+			if err := t.shutOut(id, ""); err != nil {
 				return err
 			}
 		}
@@ -165,7 +165,7 @@ func (s *Store) Withdraw(ctx context.Context, a Actor, id int64) error {
 		if err != nil {
 			return err
 		}
-		if err := t.shutOut(id); err != nil {
+		if err := t.shutOut(id, ""); err != nil {
 			return err
 		}
 		if _, err := t.exec(`DELETE FROM user_apps WHERE user_id = $1`, id); err != nil {
@@ -247,9 +247,9 @@ func (t *tx) endSessions(id int64, keep string) error {
 	return err
 }
 
-// shutOut ends every way in that a person has besides name and password.
-func (t *tx) shutOut(id int64) error {
-	if err := t.endSessions(id, ""); err != nil {
+// shutOut ends every way in that a person has besides name and password, except one session ("" for none).
+func (t *tx) shutOut(id int64, keep string) error {
+	if err := t.endSessions(id, keep); err != nil {
 		return err
 	}
 	if _, err := t.exec(`DELETE FROM links WHERE user_id = $1`, id); err != nil {

@@ -126,13 +126,7 @@ func (s *Store) SetPassword(ctx context.Context, a Actor, id int64, old, hash, k
 				return err
 			}
 		}
-		if err := t.endSessions(id, keep); err != nil {
-			return err
-		}
-		if _, err := t.exec(`DELETE FROM links WHERE user_id = $1`, id); err != nil {
-			return err
-		}
-		if _, err := t.exec(`DELETE FROM known_browsers WHERE user_id = $1`, id); err != nil {
+		if err := t.shutOut(id, keep); err != nil {
 			return err
 		}
 		return t.audit(a, "user.password", a.Name, nil)
