@@ -63,10 +63,10 @@ func (s *Store) Entries(ctx context.Context, f Filter) (Found, error) {
 	if err != nil {
 		return v, err
 	}
-	where, args := f.where()
+	rest, args := f.newest(f.Limit)
 	v.Entries, err = all(ctx, s, scanEntry, `SELECT changes.number, changes.kind, changes.app, changes.environment, changes.who, changes.summary,
 			COALESCE(changes.outcome, ''), COALESCE(changes.settled, ''), changes.started_at, changes.duration_ms, changes.error_code, changes.request_id
-		FROM changes`+where+fmt.Sprintf(` ORDER BY changes.number DESC LIMIT %d`, f.Limit), args...)
+		FROM changes`+rest, args...)
 	if err != nil || len(v.Entries) == f.Limit || f.floor == 0 {
 		return v, err
 	}
@@ -92,8 +92,8 @@ func (s *Store) history(ctx context.Context, f Filter) (list []Change, down int6
 	if f, err = s.bounded(ctx, f); err != nil {
 		return nil, 0, err
 	}
-	where, args := f.where()
-	list, err = all(ctx, s, scanChange, `SELECT `+changeColumns+` FROM changes`+where+fmt.Sprintf(` ORDER BY changes.number DESC LIMIT %d`, f.Limit), args...)
+	rest, args := f.newest(f.Limit)
+	list, err = all(ctx, s, scanChange, `SELECT `+changeColumns+` FROM changes`+rest, args...)
 	if len(list) == f.Limit {
 		return list, list[len(list)-1].Number, err
 	}
@@ -107,7 +107,7 @@ var examined = 50_000
 type condition struct {
 	sql     string
 	args    []any
-	indexed bool // an index has its rows in the order of their numbers
+	indexed bool // an index has its rows, newest first
 }
 
 func (f Filter) conditions() []condition {
@@ -180,13 +180,13 @@ func (s *Store) floor(ctx context.Context, f Filter, first condition) (int64, er
 	var err error
 	if first.indexed {
 		only := Filter{Before: f.Before, After: f.After, from: f.from}
-		where, args := only.clauses([]condition{first})
-		_, err = found(number, s.row(ctx, `SELECT changes.number FROM changes`+where+fmt.Sprintf(` ORDER BY changes.number DESC LIMIT 1 OFFSET %d`, examined), args...).Scan(&number))
+		rest, args := only.newestOf([]condition{first}, 1)
+		_, err = found(number, s.row(ctx, `SELECT changes.number FROM changes`+rest+fmt.Sprintf(` OFFSET %d`, examined), args...).Scan(&number))
 		number++
 	} else {
 		// Numbers have few gaps, and a row is long.
 		var oldest int64
-		_, err = found(number, s.row(ctx, `SELECT COALESCE(MAX(number), 0), COALESCE(MIN(number), 0) FROM changes`).Scan(&number, &oldest))
+		_, err = found(number, s.row(ctx, `SELECT COALESCE((SELECT MAX(number) FROM changes), 0), COALESCE((SELECT MIN(number) FROM changes), 0)`).Scan(&number, &oldest))
 		if f.Before != 0 {
 			number = min(number, f.Before-1)
 		}
@@ -200,16 +200,29 @@ func (s *Store) floor(ctx context.Context, f Filter, first condition) (int64, er
 	return number, err
 }
 
-func (f Filter) where() (string, []any) { return f.clauses(f.conditions()) }
+// newest ends a query of the filter's entries, newest first.
+func (f Filter) newest(limit int) (string, []any) { return f.newestOf(f.conditions(), limit) }
 
-// clauses joins conditions with the bounds of the numbers.
-func (f Filter) clauses(list []condition) (string, []any) {
+// newestOf joins conditions with the bounds of the numbers, the order and a limit. Where an index leads, it is asked for
+// -number, which only the indexes of filters are ordered by: a planner that expects many hits would otherwise go down
+// the whole history by number, and take seconds where they are few.
+func (f Filter) newestOf(list []condition, limit int) (string, []any) {
+	before, from, order := `changes.number < ?`, `changes.number >= ?`, `changes.number DESC`
+	if len(list) > 0 && list[0].indexed {
+		before, from, order = `-changes.number > -CAST(? AS BIGINT)`, `-changes.number <= -CAST(? AS BIGINT)`, `-changes.number`
+	}
 	if f.Before != 0 {
-		list = append(list, condition{sql: `changes.number < ?`, args: []any{f.Before}})
+		list = append(list, condition{sql: before, args: []any{f.Before}})
 	}
 	if low := max(f.from, f.floor, f.After+1); low > 1 {
-		list = append(list, condition{sql: `changes.number >= ?`, args: []any{low}})
+		list = append(list, condition{sql: from, args: []any{low}})
 	}
+	where, args := joined(list)
+	return fmt.Sprintf(`%s ORDER BY %s LIMIT %d`, where, order, limit), args
+}
+
+// joined is the WHERE of all conditions.
+func joined(list []condition) (string, []any) {
 	var parts []string
 	var args []any
 	for _, c := range list {
@@ -246,10 +259,9 @@ func (s *Store) Counts(ctx context.Context, f Filter) (Counts, error) {
 	if err != nil {
 		return Counts{}, err
 	}
-	where, args := f.where()
+	rest, args := f.newest(counted + 1)
 	groups, err := all(ctx, s, scanGroup, `SELECT g.kind, g.state, COUNT(*) FROM (
-			SELECT changes.kind AS kind, COALESCE(changes.settled, changes.outcome, '') AS state FROM changes`+where+
-		fmt.Sprintf(` ORDER BY changes.number DESC LIMIT %d`, counted+1)+`) g GROUP BY g.kind, g.state`, args...)
+			SELECT changes.kind AS kind, COALESCE(changes.settled, changes.outcome, '') AS state FROM changes`+rest+`) g GROUP BY g.kind, g.state`, args...)
 	if err != nil {
 		return Counts{}, err
 	}

@@ -69,7 +69,7 @@ func TestOverviewUsesItsIndexes(t *testing.T) {
 	both(t, func(t *testing.T, db storetest.Database) {
 		f := newFixture(t, db)
 		f.many(3000)
-		f.exec(`ANALYZE`)
+		f.settled()
 		seen := f.watched()
 		for index, use := range map[string]func() error{
 			"changes_outcomes": func() error { return one(f.Outcomes(ctx(t), 2900)) },

@@ -41,7 +41,7 @@ func (t *tx) addPlan(a Actor, p Plan, wanted Configuration) (Plan, error) {
 	if p.Wanted, err = t.keepConfiguration(wanted); err != nil {
 		return p, err
 	}
-	if err = t.row(`SELECT COALESCE(MAX(number), 0) FROM changes WHERE sdkappid = $1`, p.SDKAppID).Scan(&p.Newest); err != nil {
+	if err = t.row(`SELECT COALESCE(-MIN(-number), 0) FROM changes WHERE sdkappid = $1`, p.SDKAppID).Scan(&p.Newest); err != nil {
 		return p, err
 	}
 	p.UserID, p.Who, p.Role, p.MadeAt = a.UserID, a.Name, a.Role, t.now
@@ -104,7 +104,7 @@ func (s *Store) PlanState(ctx context.Context, p Plan) (PlanState, error) {
 }
 
 // staleQuery: a newer change ended applied or overtaken, or the region is another now. A→B→A does not revive a plan.
-const staleQuery = `SELECT CASE WHEN EXISTS (SELECT 1 FROM changes WHERE sdkappid = $1 AND number > $2
+const staleQuery = `SELECT CASE WHEN EXISTS (SELECT 1 FROM changes WHERE sdkappid = $1 AND -number < -CAST($2 AS BIGINT)
 		AND (settled IN ('applied', 'overtaken') OR (settled IS NULL AND outcome = 'applied')))
 	OR NOT EXISTS (SELECT 1 FROM apps WHERE sdkappid = $1 AND region = $3) THEN 1 ELSE 0 END`
 

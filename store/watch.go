@@ -105,7 +105,8 @@ func nearest(side, column, order string) string {
 	return `SELECT e.a, e.b, e.n, c.body FROM (
 			SELECT r.first_seen AS a, r.last_seen AS b, 0 AS n, r.digest AS d, r.` + column + ` AS k, r.id AS i FROM readings r WHERE r.sdkappid = $1 AND r.` + column + ` ` + side + ` $2
 			UNION ALL
-			SELECT h.ended_at, h.ended_at, h.number, h.wanted, h.ended_at, h.number FROM changes h WHERE h.sdkappid = $1 AND h.outcome = 'applied' AND h.kind <> 'token' AND h.ended_at ` + side + ` $2
+			SELECT h.at, h.at, h.number, h.wanted, h.at, h.number FROM (SELECT ended_at AS at, number, wanted FROM changes
+				WHERE sdkappid = $1 AND outcome = 'applied' AND kind <> 'token' AND ended_at ` + side + ` $2 ORDER BY ended_at ` + order + `, number ` + order + ` LIMIT 1) h
 		) e JOIN configurations c ON c.digest = e.d ORDER BY e.k ` + order + `, e.n ` + order + `, e.i ` + order + ` LIMIT 1`
 }
 
