@@ -176,32 +176,132 @@ type AppRow struct {
 	OpenOutcome string
 }
 
+// beginning is who began an entry and when, which never changes.
+type beginning struct {
+	who, actor string
+	at         int64
+}
+
 // Apps lists apps that are not archived, or only archived ones, by name.
 func (s *Store) Apps(ctx context.Context, archived bool) ([]AppRow, error) {
-	var readings []string // digests
 	list, err := all(ctx, s, func(r scanner) (AppRow, error) {
 		var a AppRow
-		var digest string
-		err := r.Scan(append(a.fields(), &digest, &a.LastWho, &a.LastActor, &a.LastAt, &a.Open, &a.OpenOutcome)...)
-		readings = append(readings, digest)
-		return a, err
-	}, `SELECT `+appColumns+`, COALESCE(r.digest, ''), COALESCE(l.who, ''), COALESCE(l.actor, ''), COALESCE(l.started_at, 0),
-			COALESCE(o.number, 0), COALESCE(o.outcome, '')
-		FROM apps
-		LEFT JOIN readings r ON r.id = apps.reading_id
-		LEFT JOIN changes o ON o.sdkappid = apps.sdkappid AND o.settled IS NULL AND o.outcome IN ('pending', 'unknown')
-		LEFT JOIN changes l ON l.number = COALESCE(o.number, apps.record_number)
-		WHERE CASE WHEN apps.archived_at IS NULL THEN 0 ELSE 1 END = $1
-		ORDER BY lower(apps.name), apps.sdkappid`, flag(archived))
+		return a, r.Scan(a.fields()...)
+	}, `SELECT `+appColumns+` FROM apps WHERE `+appsListed+` ORDER BY lower(apps.name), apps.sdkappid`, flag(archived))
+	if err != nil {
+		return nil, err
+	}
+	open, err := s.openChanges(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for i := range list {
-		if list[i].Current, err = s.configurationOf(ctx, readings[i]); err != nil {
-			return nil, err
+		list[i].Open, list[i].OpenOutcome = open[list[i].SDKAppID].number, open[list[i].SDKAppID].outcome
+	}
+	if err := s.addBeginnings(ctx, list, archived); err != nil {
+		return nil, err
+	}
+	return list, s.addCurrent(ctx, list, archived)
+}
+
+// appsListed selects archived apps for 1, the others for 0.
+const appsListed = `CASE WHEN apps.archived_at IS NULL THEN 0 ELSE 1 END = $1`
+
+// openState selects open changes by the index of states.
+const openState = `COALESCE(settled, outcome) IN ('pending', 'unknown')`
+
+// openChange is a change that is not finished.
+type openChange struct {
+	sdkappid, number int64
+	outcome          string
+}
+
+// openChanges are the open changes by app. They are few, and each is the only one of its app.
+func (s *Store) openChanges(ctx context.Context) (map[int64]openChange, error) {
+	list, err := all(ctx, s, func(r scanner) (openChange, error) {
+		var c openChange
+		return c, r.Scan(&c.sdkappid, &c.number, &c.outcome)
+	}, `SELECT sdkappid, number, outcome FROM changes WHERE `+openState)
+	byApp := make(map[int64]openChange, len(list))
+	for _, c := range list {
+		byApp[c.sdkappid] = c
+	}
+	return byApp, err
+}
+
+// addBeginnings says who made our records, or began what is open. Where memory lacks one, all are read anew: a join for
+// every page takes longer than the rest of the list.
+func (s *Store) addBeginnings(ctx context.Context, list []AppRow, archived bool) error {
+	if s.beginnings(list) {
+		return nil
+	}
+	read := func(r scanner) (struct{}, error) {
+		var number int64
+		var b beginning
+		err := r.Scan(&number, &b.who, &b.actor, &b.at)
+		s.begun.keep(number, b)
+		return struct{}{}, err
+	}
+	const columns = `SELECT changes.number, changes.who, changes.actor, changes.started_at FROM `
+	if _, err := all(ctx, s, read, columns+`apps JOIN changes ON changes.number = apps.record_number WHERE `+appsListed, flag(archived)); err != nil {
+		return err
+	}
+	if _, err := all(ctx, s, read, columns+`changes WHERE `+openState); err != nil {
+		return err
+	}
+	s.beginnings(list)
+	return nil
+}
+
+// beginnings tells whether memory had all.
+func (s *Store) beginnings(list []AppRow) bool {
+	complete := true
+	for i := range list {
+		a := &list[i]
+		number := a.RecordNumber
+		if a.Open != 0 {
+			number = a.Open
+		}
+		if number == 0 {
+			continue
+		}
+		b, known := s.begun.find(number)
+		a.LastWho, a.LastActor, a.LastAt = b.who, b.actor, b.at
+		complete = complete && known
+	}
+	return complete
+}
+
+// addCurrent says what Tencent had at the last reading. A reading keeps its configuration, so memory has most.
+func (s *Store) addCurrent(ctx context.Context, list []AppRow, archived bool) error {
+	for i := range list {
+		if list[i].ReadingID == 0 {
+			continue
+		}
+		digest, known := s.read.find(list[i].ReadingID)
+		if !known {
+			if err := s.readReadings(ctx, archived); err != nil {
+				return err
+			}
+			digest, _ = s.read.find(list[i].ReadingID)
+		}
+		var err error
+		if list[i].Current, err = s.configurationOf(ctx, digest); err != nil {
+			return err
 		}
 	}
-	return list, nil
+	return nil
+}
+
+func (s *Store) readReadings(ctx context.Context, archived bool) error {
+	_, err := all(ctx, s, func(r scanner) (struct{}, error) {
+		var id int64
+		var digest string
+		err := r.Scan(&id, &digest)
+		s.read.keep(id, digest)
+		return struct{}{}, err
+	}, `SELECT readings.id, readings.digest FROM apps JOIN readings ON readings.id = apps.reading_id WHERE `+appsListed, flag(archived))
+	return err
 }
 
 // CountArchived counts the apps that were put away.

@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"unicode/utf8"
 )
 
@@ -147,28 +146,6 @@ func (t *tx) keepConfiguration(c Configuration) (string, error) {
 
 // keptConfigurations bounds how many configurations stay in memory, some kilobytes each.
 const keptConfigurations = 2000
-
-// configurations remembers what was read: a configuration never changes under its digest. It starts anew when full.
-type configurations struct {
-	mu   sync.RWMutex
-	list map[string]Configuration
-}
-
-func (k *configurations) find(digest string) (Configuration, bool) {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	c, ok := k.list[digest]
-	return c, ok
-}
-
-func (k *configurations) keep(digest string, c Configuration) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.list == nil || len(k.list) >= keptConfigurations {
-		k.list = map[string]Configuration{}
-	}
-	k.list[digest] = c
-}
 
 // Configurations returns the stored configurations of the digests; unknown digests are left out.
 func (s *Store) Configurations(ctx context.Context, digests ...string) (map[string]Configuration, error) {

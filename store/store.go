@@ -53,7 +53,9 @@ type Store struct {
 	reached func(point string)
 
 	statements sync.Map // of reading queries by their text
-	known      configurations
+	known      *memo[string, Configuration] // by digest
+	begun      *memo[int64, beginning]      // by number
+	read       *memo[int64, string]         // digests by reading
 	close      func() error
 }
 
@@ -99,6 +101,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 
 func (s *Store) use(o Options) {
 	s.keys = o.Keys
+	s.known, s.begun, s.read = newMemo[string, Configuration](keptConfigurations), newMemo[int64, beginning](keptRows), newMemo[int64, string](keptRows)
 	s.clock = o.Clock
 	if s.clock == nil {
 		s.clock = time.Now
