@@ -24,6 +24,7 @@ type options struct {
 	Audit   auditOptions   `cmd:"" help:"Look after the audit."`
 	Version struct{}       `cmd:"" help:"Print version and build."`
 	User    userOptions    `cmd:"" help:"Look at people and decide about them without signing in, for when nobody can. Works beside a running console."`
+	Keys    keysOptions    `cmd:"" help:"Look after the keys that encrypt stored secrets. Works beside a running console."`
 	Health  healthOptions  `cmd:"" help:"Ask a running console whether it is ready; for container health checks."`
 }
 
@@ -76,7 +77,14 @@ type userOptions struct {
 
 	dataOptions
 	PublicURL string `name:"public-url" env:"CALLBOARD_PUBLIC_URL" help:"Where browsers reach the console; what links begin with."`
-	Listen    string `default:"127.0.0.1:8080" env:"CALLBOARD_LISTEN" help:"Address that the console listens on; what links begin with otherwise."`
+	Listen    string `env:"CALLBOARD_LISTEN" help:"Address that the console listens on; what links begin with otherwise."`
+}
+
+type keysOptions struct {
+	Do string `arg:"" optional:"" default:"list" enum:"list,rotate,retire" help:"list: which keys there are. rotate: add a key and encrypt every secret with it. retire: remove the keys that nothing needs any more."`
+
+	dataOptions
+	Prepare bool `help:"With rotate: only put a new key into the file, so that copies of it can be brought to other machines first."`
 }
 
 type healthOptions struct {

@@ -86,6 +86,8 @@ func carryOut(ctx context.Context, command string, o options, stdout, stderr io.
 		return err
 	case "user":
 		return runUser(ctx, o.User, stdout)
+	case "keys":
+		return runKeys(ctx, o.Keys, stdout)
 	case "health":
 		return checkHealth(ctx, o.Health)
 	case "serve":

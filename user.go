@@ -48,22 +48,31 @@ func runUser(ctx context.Context, o userOptions, stdout io.Writer) (err error) {
 	return err
 }
 
-// act carries out one decision and says what came of it. The audit trail names the console as who did it.
+// act carries out one decision and says what came of it. The audit trail names the command line as who did it.
 func (o userOptions) act(ctx context.Context, s *store.Store, u store.User, base string) (string, error) {
 	switch o.Do {
 	case "reset":
 		token := auth.NewToken()
-		err := s.AddLink(ctx, store.Console, u.ID, store.Link{ID: auth.Digest(token), Life: auth.LinkLife})
-		if errors.Is(err, store.ErrMoved) {
-			return "", fmt.Errorf("%s is disabled; `callboard user enable %s` comes first", u.Name, u.Name)
-		}
-		return lines("With this link "+u.Name+" can choose a password, once, within 24 hours:", base+"/welcome/"+token), err
+		err := s.AddLink(ctx, store.CommandLine, u.ID, store.Link{ID: auth.Digest(token), Life: auth.LinkLife})
+		return resetText(u, base, "/welcome/"+token), err
 	case "admin":
-		return lines(u.Name + " is administrator now."), s.SetRights(ctx, store.Console, u.ID, store.Rights{Role: store.Admin})
+		return lines(u.Name + " is administrator now."), s.SetRights(ctx, store.CommandLine, u.ID, store.Rights{Role: store.Admin})
 	case "disable":
-		return lines(u.Name + " cannot sign in any more; all sessions have ended."), s.SetDisabled(ctx, store.Console, u.ID, true)
+		return lines(u.Name + " cannot sign in any more; all sessions have ended."), s.SetDisabled(ctx, store.CommandLine, u.ID, true)
 	}
-	return lines(u.Name + " can sign in again."), s.SetDisabled(ctx, store.Console, u.ID, false)
+	return lines(u.Name + " is enabled again."), s.SetDisabled(ctx, store.CommandLine, u.ID, false)
+}
+
+// resetText hands a link over. Without the console's address it is a path, as a made-up address would lead elsewhere.
+func resetText(u store.User, base, path string) string {
+	says := "With this link " + u.Name + " can choose a password, once, within 24 hours"
+	if u.Password != "" {
+		says += "; the password of before and all sessions have ended"
+	}
+	if base == "" {
+		return lines(says+".", "Put the console's address before it, or give --public-url or --listen:", path)
+	}
+	return lines(says+":", base+path)
 }
 
 func listUsers(ctx context.Context, s *store.Store, stdout io.Writer) error {
@@ -80,6 +89,8 @@ func listUsers(ctx context.Context, s *store.Store, stdout io.Writer) error {
 			state = "disabled"
 		case p.Invited():
 			state = "invited"
+		case p.Reset():
+			state = "reset"
 		}
 		if p.SeenAt != 0 {
 			seen = time.UnixMilli(p.SeenAt).UTC().Format(time.RFC3339)
@@ -89,7 +100,7 @@ func listUsers(ctx context.Context, s *store.Store, stdout io.Writer) error {
 	return w.Flush()
 }
 
-// base is the address that links begin with.
+// base is the address that links begin with; "" when none was given.
 func (o userOptions) base() (string, error) {
 	public, err := origin("--public-url", o.PublicURL, "https://callboard.example.com")
 	if err != nil {
@@ -97,6 +108,9 @@ func (o userOptions) base() (string, error) {
 	}
 	if public != nil {
 		return (&url.URL{Scheme: public.Scheme, Host: public.Host}).String(), nil
+	}
+	if o.Listen == "" {
+		return "", nil
 	}
 	if _, _, err := splitAddress(o.Listen); err != nil {
 		return "", err

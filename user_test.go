@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -65,9 +66,20 @@ func TestUser(t *testing.T) {
 		if list.Code != 0 || !cmp.Equal(fields[:8], []string{"NAME", "ROLE", "STATE", "LAST", "USE", "mei", "admin", "active"}) || !cmp.Equal(fields[9:12], []string{"Owner", "admin", "disabled"}) {
 			t.Errorf("the list is %+v", list)
 		}
-		refused("Owner is disabled; `callboard user enable Owner` comes first", "reset", "owner")
-		said("Owner can sign in again.", "enable", "owner")
-		usable(t, owner, user("reset", "owner"), "another password of nobody")
+		usable(t, owner, user("reset", "owner"), "a third password of nobody") // which enables too
+		said("Owner cannot sign in any more; all sessions have ended.", "disable", "owner")
+		said("Owner is enabled again.", "enable", "owner")
+		said("mei cannot sign in any more; all sessions have ended.", "disable", "mei")
+		reset := user("reset", "owner") // the last administrator: the link is the way in
+		if owner.get("/apps").status == http.StatusOK || visit(t, address).signIn("owner", "a third password of nobody") {
+			t.Error("the password of before works after the reset")
+		}
+		usable(t, owner, reset, "another password of nobody")
+		bare := finish(t, append([]string{"user", "reset", "mei"}, place...)...)
+		wanted := regexp.MustCompile("^With this link mei can choose a password, once, within 24 hours; the password of before and all sessions have ended\\.\nPut the console's address before it, or give --public-url or --listen:\n/welcome/[A-Z2-7]{26}\n$")
+		if bare.Code != 0 || !wanted.MatchString(bare.Stdout) {
+			t.Errorf("without an address the command says %+v", bare)
+		}
 		if visit(t, address).signIn("owner", password) {
 			t.Error("the old password still works")
 		}
@@ -110,10 +122,13 @@ func consoleActed(t *testing.T, folder string, db storetest.Database) {
 	var acts []string
 	for _, e := range list.Entries {
 		if e.Actor == store.Console {
+			if !strings.Contains(e.Detail, `"via":"command_line"`) {
+				t.Errorf("%s does not say that it was the command line: %s", e.Act, e.Detail)
+			}
 			acts = append(acts, e.Act+" "+e.Target)
 		}
 	}
-	want := []string{"user.link Owner", "user.enabled Owner", "user.disabled Owner", "user.rights mei", "user.link mei"}
+	want := []string{"user.reset mei", "user.reset Owner", "user.disabled mei", "user.enabled Owner", "user.disabled Owner", "user.reset Owner", "user.disabled Owner", "user.rights mei", "user.link mei"}
 	if diff := cmp.Diff(want, acts); diff != "" {
 		t.Errorf("the console's acts (-want +got):\n%s", diff)
 	}

@@ -214,7 +214,7 @@ func details(p *i18n.Printer, detail string) []views.AuditDetail {
 }
 
 // detailWords are the texts for the values of a name.
-var detailWords = map[string]string{"role": "role.", "outcome": "state.", "settled": "state.", "environment": "environment.", "theme": "theme.", "language": "language."}
+var detailWords = map[string]string{"role": "role.", "outcome": "state.", "settled": "state.", "environment": "environment.", "theme": "theme.", "language": "language.", "via": "via."}
 
 // digestShown is how much of a configuration's digest tells it from others.
 const digestShown = 12

@@ -47,9 +47,9 @@ func (s *server) signIn(c echo.Context) error {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	hash := user.Password
-	if user.DisabledAt != 0 {
-		hash = ""
+	hash := ""
+	if user.CanSignIn() {
+		hash = user.Password
 	}
 	ok, err := auth.CheckPassword(ctx, c.FormValue("password"), hash)
 	if err != nil {

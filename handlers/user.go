@@ -97,7 +97,8 @@ func formOfRights(u store.User) rightsForm {
 }
 
 func (s *server) userPage(c echo.Context, x store.Person, f rightsForm) (views.UserPage, error) {
-	v := views.UserPage{Base: s.base(c, "users.title"), Action: userPath(x.ID), Username: x.Name, Disabled: x.DisabledAt != 0, Invited: x.Invited()}
+	v := views.UserPage{Base: s.base(c, "users.title"), Action: userPath(x.ID), Username: x.Name, Disabled: x.DisabledAt != 0, Invited: x.Invited(),
+		You: x.ID == sessionOf(c).User.ID, Linked: x.LinkEnds != 0}
 	v.Nav, v.Title = "users", x.Name
 	k := s.clockOf(c, v.P)
 	state := userState(v.P, x)
@@ -124,6 +125,10 @@ func (s *server) actOnUser(c echo.Context) error {
 	case "rights":
 		return s.saveRights(c, x)
 	case "link":
+		if x.ID == sessionOf(c).User.ID {
+			// Who is signed in changes the own password on the account page, and would lock themselves out here.
+			return echo.NewHTTPError(http.StatusBadRequest)
+		}
 		token, link := newLink()
 		if err := s.Store.AddLink(ctx, actor(c), x.ID, link); err != nil {
 			return err

@@ -36,7 +36,7 @@ func (s *server) showUsers(c echo.Context) error {
 	admins := 0
 	for _, x := range people {
 		v.Rows = append(v.Rows, userRow(k, x, names, x.ID == sessionOf(c).User.ID))
-		if x.Role == store.Admin && x.DisabledAt == 0 && !x.Invited() {
+		if x.Role == store.Admin && x.CanSignIn() {
 			admins++
 		}
 	}
@@ -71,7 +71,7 @@ func reach(p *i18n.Printer, u store.User, names map[int64]string) string {
 	return orElse(join(p, list), p.T("word.none"))
 }
 
-// userState is the state of a person: disabled, invited or active.
+// userState is the state of a person: disabled, invited, waiting for a new password, or active.
 func userState(p *i18n.Printer, x store.Person) views.State {
 	switch {
 	case x.DisabledAt != 0:
@@ -80,6 +80,8 @@ func userState(p *i18n.Printer, x store.Person) views.State {
 		return views.State{Class: "care", Icon: "hourglass", Text: p.T("user_state.expired")}
 	case x.Invited():
 		return views.State{Class: "unsure", Icon: "hourglass", Text: p.T("user_state.invited")}
+	case x.Reset():
+		return views.State{Class: "care", Icon: "hourglass", Text: p.T("user_state.reset")}
 	}
 	return views.State{Class: "ok", Icon: "circle-check", Text: p.T("user_state.active")}
 }

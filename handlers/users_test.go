@@ -206,21 +206,72 @@ func TestParallelUsesOfALink(t *testing.T) {
 	})
 }
 
+// TestPasswordReset shuts somebody out until their link was used: somebody active, and somebody disabled.
 func TestPasswordReset(t *testing.T) {
-	w := newWorld(t)
-	admin, operator := w.as(store.Admin), w.as(store.Operator)
-	link := admin.link(admin.decide(w.userPath(store.Operator), "link"))
-	wantStatus(t, operator.get("/apps"), http.StatusOK) // nothing ends before the link is used
-	p := w.browser().get(link)
-	if !strings.Contains(p.text("main"), w.T("welcome.reset_text")) {
-		t.Errorf("the page says %q", p.text("main"))
+	tests := map[string]struct {
+		disable bool
+		said    string
+		state   string
+	}{
+		"active":   {false, "user.reset_text", "user_state.reset"},
+		"disabled": {true, "user.reset_disabled_text", "user_state.disabled"},
 	}
-	fresh := w.browser()
-	wantSeeOther(t, fresh.use(link, "another horse"), "/apps")
-	wantSeeOther(t, operator.get("/apps"), "/sign-in?next=%2Fapps")
-	wantStatus(t, fresh.get("/apps"), http.StatusOK)
+	for name, test := range tests {
+		w := newWorld(t)
+		admin, operator := w.as(store.Admin), w.as(store.Operator)
+		user := w.userPath(store.Operator)
+		if test.disable {
+			wantStatus(t, admin.decide(user, "disable"), http.StatusSeeOther)
+		}
+		if p := admin.get(user); p.text("#do-link") != w.T(test.said) {
+			t.Errorf("%s: before the act the page says %q", name, p.text("#do-link"))
+		}
+		link := admin.link(admin.decide(user, "link"))
+		if p := admin.get(user); p.text(".cb-facts .cb-state") != w.T(test.state) {
+			t.Errorf("%s: state %q", name, p.text(".cb-facts .cb-state"))
+		}
+		wantSeeOther(t, operator.get("/apps"), "/sign-in?next=%2Fapps")
+		for _, guess := range []string{password, store.NoPassword, ""} {
+			wantStatus(t, w.browser().guess("operator", guess), http.StatusUnprocessableEntity)
+		}
+		if p := w.browser().get(link); !strings.Contains(p.text("main"), w.T("welcome.reset_text")) {
+			t.Errorf("%s: the page says %q", name, p.text("main"))
+		}
+		fresh := w.browser()
+		wantSeeOther(t, fresh.use(link, "another horse"), "/apps")
+		wantStatus(t, fresh.get("/apps"), http.StatusOK)
+		wantStatus(t, w.browser().guess("operator", password), http.StatusUnprocessableEntity)
+		wantSeeOther(t, w.browser().guess("operator", "another horse"), "/apps")
+		if p := admin.get(user); p.text(".cb-facts .cb-state") != w.T("user_state.active") {
+			t.Errorf("%s: afterwards the state is %q", name, p.text(".cb-facts .cb-state"))
+		}
+	}
+}
+
+// TestEnablingDoesNotReviveAPassword enables somebody who was reset, and takes a link back.
+func TestEnablingDoesNotReviveAPassword(t *testing.T) {
+	w := newWorld(t)
+	admin, user := w.as(store.Admin), w.userPath(store.Operator)
+	wantStatus(t, admin.decide(user, "disable"), http.StatusSeeOther)
+	link := admin.link(admin.decide(user, "link"))
+	if p := admin.get(user); p.text("#do-disable") != w.T("user.take_back_text") {
+		t.Errorf("the page offers %q", p.text("#do-disable"))
+	}
+	wantStatus(t, admin.decide(user, "disable"), http.StatusSeeOther)
+	wantStatus(t, w.browser().get(link), http.StatusGone)
+	wantStatus(t, admin.decide(user, "enable"), http.StatusSeeOther)
 	wantStatus(t, w.browser().guess("operator", password), http.StatusUnprocessableEntity)
-	wantSeeOther(t, w.browser().guess("operator", "another horse"), "/apps")
+}
+
+// TestNobodyResetsThemselves: the own password is changed on the account page.
+func TestNobodyResetsThemselves(t *testing.T) {
+	w := newWorld(t)
+	admin, user := w.as(store.Admin), w.userPath(store.Admin)
+	if p := admin.get(user); p.count("button[value=link]") != 0 || p.count("main a[href='/account']") != 1 {
+		t.Errorf("the own page offers a link for a new password")
+	}
+	wantStatus(t, admin.decide(user, "link"), http.StatusBadRequest)
+	wantSeeOther(t, w.browser().guess("admin", password), "/apps")
 }
 
 func TestActsOnPeopleEndSessions(t *testing.T) {

@@ -57,12 +57,12 @@ var ErrRegionLocked = errors.New("locked while a change is open")
 
 // AddApp adds an app; ErrDuplicate when its SDKAppID is known already.
 func (s *Store) AddApp(ctx context.Context, a Actor, n AppSettings) error {
-	sealed, err := s.seal(secretPlace(n.SDKAppID), []byte(n.Secret))
-	if err != nil {
-		return err
-	}
-	return s.write(ctx, func(t *tx) error {
-		_, err := t.exec(`INSERT INTO apps (sdkappid, name, region, identifier, environment, secret, secret_set_at, version, created_at)
+	return s.sealing(ctx, func(t *tx) error {
+		sealed, err := t.seal(appSecrets, n.SDKAppID, []byte(n.Secret))
+		if err != nil {
+			return err
+		}
+		_, err = t.exec(`INSERT INTO apps (sdkappid, name, region, identifier, environment, secret, secret_set_at, version, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $7)`, n.SDKAppID, n.Name, n.Region, n.Identifier, n.Environment, sealed, t.now)
 		if s.dialect.isUnique(err) {
 			return ErrDuplicate
@@ -76,7 +76,7 @@ func (s *Store) AddApp(ctx context.Context, a Actor, n AppSettings) error {
 
 // UpdateApp edits an app. ErrMoved: somebody saved another version meanwhile. ErrRegionLocked: a change is open.
 func (s *Store) UpdateApp(ctx context.Context, a Actor, version int64, n AppSettings) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.sealing(ctx, func(t *tx) error {
 		var old, region string
 		err := t.row(`UPDATE apps SET version = version + 1 WHERE sdkappid = $1 AND version = $2 RETURNING name, region`, n.SDKAppID, version).Scan(&old, &region)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -105,7 +105,7 @@ func (t *tx) replaceSecret(n AppSettings) error {
 	if n.Secret == "" {
 		return nil
 	}
-	sealed, err := t.s.seal(secretPlace(n.SDKAppID), []byte(n.Secret))
+	sealed, err := t.seal(appSecrets, n.SDKAppID, []byte(n.Secret))
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (s *Store) AppSecret(ctx context.Context, sdkappid int64) (string, error) {
 	if _, err := found(sealed, s.row(ctx, `SELECT secret FROM apps WHERE sdkappid = $1`, sdkappid).Scan(&sealed)); err != nil {
 		return "", err
 	}
-	secret, err := s.unseal(secretPlace(sdkappid), sealed)
+	secret, err := s.unseal(appSecrets, sdkappid, sealed)
 	return string(secret), err
 }
 
@@ -338,8 +338,6 @@ func scanApp(r scanner) (App, error) {
 	err := r.Scan(a.fields()...)
 	return a, err
 }
-
-func secretPlace(sdkappid int64) string { return fmt.Sprintf("apps/%d/secret", sdkappid) }
 
 func appTarget(sdkappid int64) string { return fmt.Sprintf("app %d", sdkappid) }
 

@@ -32,10 +32,16 @@ type Actor struct {
 	Name    string
 	Role    string
 	Address string
+	// Via says by which way the console acts, "" for by itself. It stands in the row's detail alone.
+	Via string
 }
 
-// Console is the actor of what happens without a person.
-var Console = Actor{Kind: ConsoleActor}
+var (
+	// Console is the actor of what happens without a person.
+	Console = Actor{Kind: ConsoleActor}
+	// CommandLine is the console when somebody at its machine acts through a command.
+	CommandLine = Actor{Kind: ConsoleActor, Via: "command_line"}
+)
 
 // Housekeeping names the writing methods that record nobody's act and therefore write no audit row. Every other
 // writing method takes an Actor; a test compares.
@@ -47,10 +53,11 @@ var Housekeeping = []string{
 // audit writes the row of one act as the last part of its transaction. The head row gives number and previous MAC and
 // keeps other writers out until the commit, so the chain has no gaps.
 func (t *tx) audit(a Actor, act, target string, detail any) error {
-	text, err := json.Marshal(detail)
+	text, err := auditDetail(a, detail)
 	if err != nil {
 		return fmt.Errorf("writing the audit detail: %w", err)
 	}
+	a.Via = ""
 	var number int64
 	var previous []byte
 	err = t.row(`UPDATE audit_head SET number = number + 1 WHERE id = 1 RETURNING number, mac`).Scan(&number, &previous)
@@ -73,6 +80,25 @@ func (t *tx) audit(a Actor, act, target string, detail any) error {
 	}
 	_, err = t.exec(`UPDATE audit_head SET mac = $1 WHERE id = 1`, sum)
 	return err
+}
+
+// auditDetail is the detail of a row, with the way by which the console acted.
+func auditDetail(a Actor, detail any) ([]byte, error) {
+	text, err := json.Marshal(detail)
+	if err != nil || a.Via == "" {
+		return text, err
+	}
+	object := map[string]json.RawMessage{}
+	if err := json.Unmarshal(text, &object); err != nil {
+		return nil, err
+	}
+	if object == nil { // the detail is null
+		object = map[string]json.RawMessage{}
+	}
+	if object["via"], err = json.Marshal(a.Via); err != nil {
+		return nil, err
+	}
+	return json.Marshal(object)
 }
 
 // auditApp notes which app a row concerns, so that it is found by its app.

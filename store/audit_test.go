@@ -15,6 +15,7 @@ import (
 
 // reads are the exported methods that write nothing.
 var reads = []string{
+	"Keys",
 	"AnswerTimes", "App", "AppSecret", "Apps", "Attention", "AuditTrail", "Change", "CheckAudit", "Close", "Configuration", "ConfigurationAt", "Configurations", "CountArchived", "CurrentReading", "DriftSince",
 	"EachEntry", "Counts", "Entries", "Exchange", "FrequentCodes", "GraceOver", "HasUsers", "History", "KnowsBrowser", "LinkOwner", "MaySend", "Outcomes", "People", "Person", "Plan", "PlanState", "PlanToken", "Reading", "Rotation", "Session", "SessionsOf", "Steps", "TokenState", "UserByName",
 }
@@ -63,6 +64,17 @@ var acts = []act{
 		return f.AddLink(ctx(f.t), mei, 2, store.Link{ID: "link-2", Life: time.Hour})
 	}, []string{"user.link"}},
 	{"UseLink", "", withInvited, func(f fixture) error { return f.UseLink(ctx(f.t), ota, "link-Ota", "h2") }, []string{"user.link_used"}},
+	{"AddLink", "reset", withAdmins, func(f fixture) error {
+		return f.AddLink(ctx(f.t), mei, 2, store.Link{ID: "link-2", Life: time.Hour})
+	}, []string{"user.reset"}},
+	{"RotateKeys", "", nil, func(f fixture) error { return one(f.RotateKeys(ctx(f.t), store.CommandLine, false)) }, []string{"keys.added", "keys.rotated"}},
+	{"RotateKeys", "begun before", func(f fixture) { f.must(one(f.RotateKeys(ctx(f.t), store.CommandLine, true))) }, func(f fixture) error {
+		return one(f.RotateKeys(ctx(f.t), store.CommandLine, false))
+	}, []string{"keys.rotated"}},
+	{"RotateKeys", "prepare", nil, func(f fixture) error { return one(f.RotateKeys(ctx(f.t), store.CommandLine, true)) }, []string{"keys.added"}},
+	{"RetireKeys", "", func(f fixture) { f.must(one(f.RotateKeys(ctx(f.t), store.CommandLine, false))) }, func(f fixture) error {
+		return one(f.RetireKeys(ctx(f.t), store.CommandLine))
+	}, []string{"keys.retired"}},
 	{"AddApp", "", nil, func(f fixture) error { return f.AddApp(ctx(f.t), mei, settings(borea, "Borea")) }, []string{"app.added"}},
 	{"UpdateApp", "", nil, func(f fixture) error { return f.UpdateApp(ctx(f.t), mei, 1, settings(aurora, "Aurora 2")) }, []string{"app.edited"}},
 	{"ArchiveApp", "away", nil, func(f fixture) error { return f.ArchiveApp(ctx(f.t), mei, aurora, true) }, []string{"app.archived"}},

@@ -20,11 +20,12 @@ type ActGroup struct {
 // ActGroups put every act into a group. A refused sign-in is in two, as it is looked for under both names.
 var ActGroups = []ActGroup{
 	{"sign_ins", []string{"session.started", "session.ended", "session.others_ended", "session.refused", "user.link_used"}},
-	{"people", []string{"user.added", "user.invited", "user.withdrawn", "user.rights", "user.disabled", "user.enabled", "user.link", "user.link_used", "user.preferences", "user.password"}},
+	{"people", []string{"user.added", "user.invited", "user.withdrawn", "user.rights", "user.disabled", "user.enabled", "user.link", "user.reset", "user.link_used", "user.preferences", "user.password"}},
 	{"apps", []string{"app.added", "app.edited", "app.archived", "app.taken_back", "app.watched"}},
 	{"changes", []string{"plan.made", "change.opened", "change.ended", "change.settled", "change.late", "change.left_over", "change.read_back", "record.accepted",
 		"token.shown", "rotation.started", "rotation.learned", "rotation.seen", "rotation.dropped", "rotation.ended"}},
 	{"readings", []string{"reading.kept", "drift.found"}},
+	{"keys", []string{"keys.added", "keys.rotated", "keys.retired"}},
 	{"exports", []string{"history.exported", "bundle.made"}},
 	{"refused", []string{"session.refused", "access.refused"}},
 }

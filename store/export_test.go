@@ -29,11 +29,13 @@ func SetDatabase(s *Store, writer, reader *sql.DB) {
 }
 
 // Seal encrypts for a place.
-func Seal(s *Store, place, secret string) ([]byte, error) { return s.seal(place, []byte(secret)) }
+func Seal(s *Store, place, secret string) ([]byte, error) {
+	return s.keys.seal(s.keys.current().primary, place, []byte(secret))
+}
 
 // Unseal decrypts from a place.
 func Unseal(s *Store, place string, sealed []byte) (string, error) {
-	secret, err := s.unseal(place, sealed)
+	secret, err := s.keys.unseal(place, sealed)
 	return string(secret), err
 }
 
@@ -46,7 +48,7 @@ func SetWriteLimit(t testing.TB, d time.Duration) {
 
 // AddCookieKey puts a newer key on top, as a rotation does.
 func AddCookieKey(s *Store, key []byte) error {
-	return s.write(context.Background(), func(t *tx) error { return t.addCookieKey(key) })
+	return s.sealing(context.Background(), func(t *tx) error { return t.addCookieKey(key) })
 }
 
 // SetExamined makes the looks of a test shorter.
@@ -62,3 +64,15 @@ func SetAuditSearch(t testing.TB, rows int64) {
 	auditSearch = rows
 	t.Cleanup(func() { auditSearch = old })
 }
+
+// SealedColumns names the columns that rotation encrypts anew, as table.column.
+func SealedColumns() []string {
+	var list []string
+	for _, c := range sealedColumns {
+		list = append(list, c.table+"."+c.name)
+	}
+	return list
+}
+
+// PathOf is the file of a key set.
+func PathOf(k *Keys) string { return k.path }

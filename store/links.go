@@ -13,21 +13,34 @@ type Link struct {
 }
 
 // AddLink makes a link for somebody who has to choose a password anew; links of before are worth nothing afterwards. The
-// old password works until then. ErrMoved: the person is disabled.
+// password of before, all sessions and known browsers end at once, so the link is the only way in. It works for a disabled
+// person too, and enables them when used. ErrNotFound.
 func (s *Store) AddLink(ctx context.Context, a Actor, user int64, l Link) error {
 	return s.people(ctx, a, func(t *tx) error {
 		u, err := t.user(user)
 		if err != nil {
 			return err
 		}
-		if u.DisabledAt != 0 {
-			return ErrMoved
+		act := "user.link"
+		if u.Password != "" {
+			act = "user.reset"
+			if err := t.endPassword(user); err != nil {
+				return err
+			}
 		}
 		if err := t.addLink(user, l); err != nil {
 			return err
 		}
-		return t.audit(a, "user.link", u.Name, nil)
+		return t.audit(a, act, u.Name, nil)
 	})
+}
+
+// endPassword lets nothing but a link in.
+func (t *tx) endPassword(user int64) error {
+	if err := t.one(`UPDATE users SET password = $1 WHERE id = $2`, NoPassword, user); err != nil {
+		return err
+	}
+	return t.shutOut(user, "")
 }
 
 func (t *tx) addLink(user int64, l Link) error {
@@ -38,7 +51,7 @@ func (t *tx) addLink(user int64, l Link) error {
 	return err
 }
 
-const livingLink = `FROM links l JOIN users u ON u.id = l.user_id WHERE l.id = $1 AND l.expires_at > {now} AND u.disabled_at IS NULL`
+const livingLink = `FROM links l JOIN users u ON u.id = l.user_id WHERE l.id = $1 AND l.expires_at > {now}`
 
 // LinkOwner finds whose link this is; ErrNotFound when it was used, has expired or never was.
 func (s *Store) LinkOwner(ctx context.Context, id string) (User, error) {
@@ -48,12 +61,12 @@ func (s *Store) LinkOwner(ctx context.Context, id string) (User, error) {
 	return found(u, err)
 }
 
-// UseLink sets the password of the link's owner and ends the link and every session of theirs. Of parallel uses one
-// wins, the others get ErrNotFound, as for a link that has expired.
+// UseLink sets the password of the link's owner, enables them, and ends the link and every session of theirs. Of parallel
+// uses one wins, the others get ErrNotFound, as for a link that has expired.
 func (s *Store) UseLink(ctx context.Context, a Actor, id, hash string) error {
 	return s.write(ctx, func(t *tx) error {
 		// The person's row comes first, as everywhere; a second use waits here and then finds no link.
-		err := t.one(`UPDATE users SET password = $1 WHERE id = $2 AND disabled_at IS NULL`, hash, a.UserID)
+		err := t.one(`UPDATE users SET password = $1, disabled_at = NULL WHERE id = $2`, hash, a.UserID)
 		if err == nil {
 			err = t.one(`DELETE FROM links WHERE id = $1 AND user_id = $2 AND expires_at > {now}`, id, a.UserID)
 		}

@@ -25,6 +25,9 @@ type Person struct {
 // Invited tells that the person has not chosen a password yet.
 func (p Person) Invited() bool { return p.Password == "" }
 
+// Reset tells that an administrator ended the person's password, and no other was chosen yet.
+func (p Person) Reset() bool { return p.Password == NoPassword }
+
 // Covers tells whether the person's writing may reach an app.
 func (u User) Covers(sdkappid int64) bool { return !u.Limited || slices.Contains(u.Apps, sdkappid) }
 
@@ -126,7 +129,7 @@ func (s *Store) SetRights(ctx context.Context, a Actor, id int64, r Rights) erro
 				return err
 			}
 		}
-		if err := t.adminLeft(); err != nil {
+		if err := t.adminLeft(u); err != nil {
 			return err
 		}
 		return t.audit(a, "user.rights", u.Name, r.detail())
@@ -151,7 +154,7 @@ func (s *Store) SetDisabled(ctx context.Context, a Actor, id int64, disabled boo
 		if err := t.one(`UPDATE users SET disabled_at = $1 WHERE id = $2`, at, id); err != nil {
 			return err
 		}
-		if err := t.adminLeft(); err != nil {
+		if err := t.adminLeft(u); err != nil {
 			return err
 		}
 		return t.audit(a, act, u.Name, nil)
@@ -202,10 +205,13 @@ func (s *Store) people(ctx context.Context, a Actor, f func(*tx) error) error {
 	})
 }
 
-// adminLeft refuses what would leave nobody who can sign in as administrator.
-func (t *tx) adminLeft() error {
+// adminLeft refuses what would leave nobody who can sign in as administrator; u is the person as they were before.
+func (t *tx) adminLeft(u User) error {
+	if u.Role != Admin || !u.CanSignIn() {
+		return nil // who could not sign in as one takes none away
+	}
 	var n int
-	err := t.row(`SELECT COUNT(*) FROM users WHERE role = 'admin' AND disabled_at IS NULL AND password <> ''`).Scan(&n)
+	err := t.row(`SELECT COUNT(*) FROM users WHERE role = 'admin' AND disabled_at IS NULL AND password NOT IN ('', $1)`, NoPassword).Scan(&n)
 	if err == nil && n == 0 {
 		return ErrLastAdmin
 	}

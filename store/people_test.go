@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -102,14 +103,11 @@ func TestDisablingShutsOut(t *testing.T) {
 		f.must(f.StartSession(ctx(t), ota, "h", "o", "browser"))
 		f.must(f.StartSession(ctx(t), mei, "h", "m", "browser"))
 		f.must(f.KnowBrowser(ctx(t), store.Welcome{UserID: 2, New: "b"}))
-		f.must(f.AddLink(ctx(t), mei, 2, store.Link{ID: "again", Life: time.Hour}))
+		f.exec(`INSERT INTO links (id, user_id, expires_at) VALUES ('again', 2, 0)`)
 		f.must(f.SetDisabled(ctx(t), mei, 2, true))
 		same(t, "left of sessions, links and browsers", []int64{1, 0, 0}, []int64{f.number(`SELECT COUNT(*) FROM sessions`), f.number(`SELECT COUNT(*) FROM links`), f.number(`SELECT COUNT(*) FROM known_browsers`)})
 		if err := f.StartSession(ctx(t), ota, "h", "o2", "browser"); !errors.Is(err, store.ErrMoved) {
 			t.Errorf("signing in disabled: %v", err)
-		}
-		if err := f.AddLink(ctx(t), mei, 2, store.Link{ID: "x", Life: time.Hour}); !errors.Is(err, store.ErrMoved) {
-			t.Errorf("a link for somebody disabled: %v", err)
 		}
 		if _, err := f.SetRightsBy(ota); !errors.Is(err, store.ErrNotAllowed) {
 			t.Errorf("an act of somebody disabled: %v", err)
@@ -140,6 +138,7 @@ func TestTheLastAdminStays(t *testing.T) {
 		}{
 			"nobody else":             {withUser, false},
 			"another who is invited":  {withInvited, false},
+			"another who was reset":   {func(f fixture) { withAdmins(f); f.must(f.AddLink(ctx(t), mei, 2, store.Link{ID: "x", Life: time.Hour})) }, false},
 			"another who is disabled": {func(f fixture) { withAdmins(f); f.must(f.SetDisabled(ctx(t), mei, 2, true)) }, false},
 			"an operator": {func(f fixture) {
 				withAdmins(f)
@@ -162,6 +161,59 @@ func TestTheLastAdminStays(t *testing.T) {
 				}
 				same(t, name+", with "+who+": every row", before, f.dump())
 			}
+		}
+	})
+}
+
+// TestResetEndsTheOldPassword looks at every way in between reset and link, for each kind of person.
+func TestResetEndsTheOldPassword(t *testing.T) {
+	both(t, func(t *testing.T, db storetest.Database) {
+		base := empty(t, db)
+		tests := map[string]struct {
+			prepare func(f fixture)
+			by      store.Actor
+			act     string
+			invited bool
+		}{
+			"active":          {withAdmins, mei, "user.reset", false},
+			"by command line": {withAdmins, store.CommandLine, "user.reset", false},
+			"disabled":        {func(f fixture) { withAdmins(f); f.must(f.SetDisabled(ctx(t), mei, 2, true)) }, mei, "user.reset", false},
+			"reset before":    {func(f fixture) { withAdmins(f); f.must(f.AddLink(ctx(t), mei, 2, store.Link{ID: "first", Life: time.Hour})) }, mei, "user.reset", false},
+			"invited":         {withInvited, mei, "user.link", true},
+		}
+		for name, test := range tests {
+			f := base.emptied(t)
+			test.prepare(f)
+			rows := f.audited()
+			f.must(f.AddLink(ctx(t), test.by, 2, store.Link{ID: "again", Life: time.Hour}))
+			same(t, name+": acts", []string{test.act}, f.acts(rows))
+			p := f.person(2)
+			same(t, name+": invited, reset, can sign in", []bool{test.invited, !test.invited, false}, []bool{p.Invited(), p.Reset(), p.CanSignIn()})
+			if err := f.StartSession(ctx(t), ota, "h", "o", "browser"); !errors.Is(err, store.ErrMoved) {
+				t.Errorf("%s: the old password lets in: %v", name, err)
+			}
+			if err := f.SetPassword(ctx(t), ota, 2, "h", "mine", ""); !errors.Is(err, store.ErrMoved) {
+				t.Errorf("%s: the old password can be changed: %v", name, err)
+			}
+			f.must(f.UseLink(ctx(t), ota, "again", "h2"))
+			same(t, name+": the new one", []any{"h2", true}, []any{f.person(2).Password, f.person(2).CanSignIn()})
+		}
+	})
+}
+
+// TestResetOfTheLastAdmin leaves nobody who can sign in, and a link as the way in.
+func TestResetOfTheLastAdmin(t *testing.T) {
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := empty(t, db)
+		withUser(f)
+		_, err := f.AddUser(ctx(t), mei, store.NewUser{Name: "Tomas", Password: "h", Role: store.Support})
+		f.must(err)
+		f.must(f.AddLink(ctx(t), store.CommandLine, 1, store.Link{ID: "x", Life: time.Hour}))
+		f.must(f.SetDisabled(ctx(t), store.CommandLine, 2, true)) // acts that take no administrator away go on
+		f.must(f.UseLink(ctx(t), mei, "x", "h2"))
+		same(t, "can sign in", []bool{true, false}, []bool{f.person(1).CanSignIn(), f.person(2).CanSignIn()})
+		if err := f.SetDisabled(ctx(t), store.CommandLine, 1, true); !errors.Is(err, store.ErrLastAdmin) {
+			t.Errorf("disabling the last one: %v", err)
 		}
 	})
 }
@@ -252,6 +304,15 @@ func TestLinks(t *testing.T) {
 				f.must(f.SetDisabled(ctx(t), mei, 2, true))
 				f.must(f.SetDisabled(ctx(t), mei, 2, false))
 			}, false},
+			{"made for somebody disabled", func(f fixture) {
+				f.must(f.SetDisabled(ctx(t), mei, 2, true))
+				f.must(f.AddLink(ctx(t), mei, 2, store.Link{ID: "link-Ota", Life: time.Hour}))
+			}, true},
+			{"made for somebody disabled, and taken back", func(f fixture) {
+				f.must(f.SetDisabled(ctx(t), mei, 2, true))
+				f.must(f.AddLink(ctx(t), mei, 2, store.Link{ID: "link-Ota", Life: time.Hour}))
+				f.must(f.SetDisabled(ctx(t), mei, 2, true))
+			}, false},
 			{"withdrawn", func(f fixture) { f.must(f.Withdraw(ctx(t), mei, 2)) }, false},
 		}
 		for _, test := range tests {
@@ -263,7 +324,7 @@ func TestLinks(t *testing.T) {
 			err := f.UseLink(ctx(t), ota, "link-Ota", "h2")
 			if test.works {
 				f.must(errors.Join(found, err))
-				same(t, test.name, "Ota h2", owner.Name+" "+f.person(2).Password)
+				same(t, test.name, "Ota h2 true", fmt.Sprint(owner.Name, " ", f.person(2).Password, " ", f.person(2).CanSignIn()))
 				continue
 			}
 			if !errors.Is(found, store.ErrNotFound) || !errors.Is(err, store.ErrNotFound) {
@@ -280,7 +341,7 @@ func TestALinkWorksOnce(t *testing.T) {
 		withAdmins(f)
 		f.must(f.StartSession(ctx(t), ota, "h", "o", "browser"))
 		f.must(f.AddLink(ctx(t), mei, 2, store.Link{ID: "again", Life: time.Hour}))
-		same(t, "the old password still works", "h", f.person(2).Password)
+		same(t, "the old password, and sessions", []any{store.NoPassword, int64(0)}, []any{f.person(2).Password, f.number(`SELECT COUNT(*) FROM sessions`)})
 		if err := f.UseLink(ctx(t), mei, "again", "stolen"); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("somebody else's link: %v", err)
 		}

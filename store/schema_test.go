@@ -80,7 +80,7 @@ func TestMigrationsGoUpDownAndUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		same(t, "tables after the way up again", before, f.tables())
-		f.must(f.AddApp(ctx(t), mei, settings(aurora, "Aurora")))
+		f.must(empty(t, db).AddApp(ctx(t), mei, settings(aurora, "Aurora")))
 	})
 }
 

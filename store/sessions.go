@@ -164,7 +164,7 @@ func (s *Store) DropExpiredSessions(ctx context.Context, l SessionLimits) error 
 // Each key is 96 bytes: 64 to sign, 32 to encrypt.
 func (s *Store) CookieKeys(ctx context.Context, fresh func() ([]byte, error)) ([][]byte, error) {
 	var keys [][]byte
-	err := s.write(ctx, func(t *tx) error {
+	err := s.sealing(ctx, func(t *tx) error {
 		// The head row lets only one of several starting processes make the first key.
 		if _, err := t.exec(`UPDATE audit_head SET number = number WHERE id = 1`); err != nil {
 			return err
@@ -197,7 +197,7 @@ func (t *tx) cookieKeys() ([][]byte, error) {
 		if err := rows.Scan(&id, &sealed); err != nil {
 			return nil, err
 		}
-		key, err := t.s.unseal(cookiePlace(id), sealed)
+		key, err := t.s.unseal(cookieKeys, id, sealed)
 		if err != nil {
 			return nil, err
 		}
@@ -212,11 +212,9 @@ func (t *tx) addCookieKey(key []byte) error {
 	if err := t.row(`INSERT INTO cookie_keys (made_at, sealed) VALUES ($1, $2) RETURNING id`, t.now, []byte{}).Scan(&id); err != nil {
 		return err
 	}
-	sealed, err := t.s.seal(cookiePlace(id), key)
+	sealed, err := t.seal(cookieKeys, id, key)
 	if err != nil {
 		return err
 	}
 	return t.one(`UPDATE cookie_keys SET sealed = $1 WHERE id = $2`, sealed, id)
 }
-
-func cookiePlace(id int64) string { return fmt.Sprintf("cookie_keys/%d/sealed", id) }

@@ -77,7 +77,8 @@ type Options struct {
 	Keys *Keys
 	// Clock gives the times that people read; time.Now when nil.
 	Clock func() time.Time
-	// Reached is told when an intent is inserted but not committed, so that a test build can end the process there.
+	// Reached is told when an intent is inserted but not committed, and after each step of a rotation of keys, so that a
+	// test can end the process there.
 	Reached func(point string)
 }
 
@@ -192,6 +193,7 @@ type tx struct {
 	ctx context.Context
 	s   *Store
 	now int64
+	key keyID // that secrets are encrypted with, in a sealing transaction
 }
 
 func (t *tx) exec(query string, args ...any) (sql.Result, error) {
@@ -249,12 +251,13 @@ func (s *Store) now() int64 { return s.clock().UnixMilli() }
 func unavailable(err error) error {
 	var open *OpenChangeError
 	var many *TooManyError
-	for _, own := range []error{ErrNotFound, ErrDuplicate, ErrMoved, ErrKeys, ErrUnavailable, ErrRegionLocked, ErrArchived, ErrLastAdmin, ErrNotAllowed, errAttempt, context.Canceled} {
+	var left *KeysLeftError
+	for _, own := range []error{ErrNotFound, ErrDuplicate, ErrMoved, ErrKeys, ErrUnavailable, ErrRegionLocked, ErrArchived, ErrLastAdmin, ErrNotAllowed, ErrKeyFile, errAttempt, context.Canceled} {
 		if errors.Is(err, own) {
 			return err
 		}
 	}
-	if err == nil || errors.As(err, &open) || errors.As(err, &many) {
+	if err == nil || errors.As(err, &open) || errors.As(err, &many) || errors.As(err, &left) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)

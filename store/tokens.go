@@ -44,18 +44,15 @@ type NewToken struct {
 
 // AddTokenPlan stores a plan with the new token, encrypted. ErrDuplicate: a rotation is under way.
 func (s *Store) AddTokenPlan(ctx context.Context, a Actor, p Plan, base, wanted Configuration, n NewToken) (Plan, error) {
-	var sealed []byte
-	var err error
-	if n.Value != "" {
-		if sealed, err = s.seal(tokenPlace(p.ID), []byte(n.Value)); err != nil {
-			return p, err
-		}
-	}
-	err = s.write(ctx, func(t *tx) error {
+	err := s.sealing(ctx, func(t *tx) (err error) {
 		if p.Base, err = t.keepConfiguration(base); err != nil {
 			return err
 		}
-		if p, err = t.addPlan(a, p, wanted); err != nil || sealed == nil {
+		if p, err = t.addPlan(a, p, wanted); err != nil || n.Value == "" {
+			return err
+		}
+		sealed, err := t.seal(planTokens, p.ID, []byte(n.Value))
+		if err != nil {
 			return err
 		}
 		if err := t.one(`UPDATE plans SET token = $1, show_token = $2 WHERE id = $3`, sealed, flag(n.Show), p.ID); err != nil || !n.Rotate {
@@ -72,7 +69,7 @@ func (s *Store) PlanToken(ctx context.Context, plan string) (string, error) {
 	if _, err := found(sealed, s.row(ctx, `SELECT token FROM plans WHERE id = $1 AND token IS NOT NULL`, plan).Scan(&sealed)); err != nil {
 		return "", err
 	}
-	token, err := s.unseal(tokenPlace(plan), sealed)
+	token, err := s.unseal(planTokens, plan, sealed)
 	return string(token), err
 }
 
@@ -91,7 +88,7 @@ func (s *Store) ShowToken(ctx context.Context, a Actor, plan string) (string, er
 	if err != nil {
 		return "", err
 	}
-	token, err := s.unseal(tokenPlace(plan), sealed)
+	token, err := s.unseal(planTokens, plan, sealed)
 	return string(token), err
 }
 
@@ -108,8 +105,6 @@ func (t *tx) eraseToken(number int64) error {
 	_, err := t.exec(`UPDATE plans SET token = NULL, show_token = 0 WHERE token IS NOT NULL AND id = (SELECT plan FROM changes WHERE number = $1)`, number)
 	return err
 }
-
-func tokenPlace(plan string) string { return "plans/" + plan + "/token" }
 
 // Rotation is a change of token on its way, which takes days: the receiver learns the new token, the switch is applied,
 // the first call signed with it is seen, the receiver drops the old one.

@@ -9,7 +9,7 @@ import (
 type User struct {
 	ID         int64
 	Name       string
-	Password   string // the Argon2id hash
+	Password   string // the Argon2id hash; "" when none was chosen yet, NoPassword when an administrator ended it
 	Role       string
 	Language   string
 	Theme      string
@@ -18,6 +18,14 @@ type User struct {
 	DisabledAt int64 // 0: not disabled
 	Limited    bool  // writing reaches only Apps
 	Apps       []int64
+}
+
+// NoPassword stands in the place of a hash that an administrator ended. No password has it as its hash.
+const NoPassword = "!"
+
+// CanSignIn tells whether the person has a password and is not disabled.
+func (u User) CanSignIn() bool {
+	return u.DisabledAt == 0 && u.Password != "" && u.Password != NoPassword
 }
 
 // NewUser is what is needed to add a person; Password is the hash.

@@ -78,9 +78,10 @@ func exec(t testing.TB, db *sql.DB, statement string) {
 	}
 }
 
+// keys makes a key set in a file, as a console has it.
 func keys(t testing.TB) *store.Keys {
 	t.Helper()
-	k, _, err := store.NewKeys()
+	k, err := store.LoadKeys(filepath.Join(t.TempDir(), "keyset.json"), true)
 	if err != nil {
 		t.Fatal(err)
 	}
