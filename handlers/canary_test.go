@@ -103,7 +103,7 @@ const (
 	guessedPassword = "canary-guessed-3<&'\"/+%"
 	linkPassword    = "canary-link-4<&'\"/+%"
 	setToken        = "canary-token-5"
-	canaryCode       = "CANA-RYCO-DE66"
+	canaryCode      = "CANA-RYCO-DE66"
 )
 
 func newAviary(t *testing.T) *aviary {

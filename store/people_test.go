@@ -136,9 +136,12 @@ func TestTheLastAdminStays(t *testing.T) {
 			prepare func(f fixture)
 			allowed bool
 		}{
-			"nobody else":             {withUser, false},
-			"another who is invited":  {withInvited, false},
-			"another who was reset":   {func(f fixture) { withAdmins(f); f.must(f.AddLink(ctx(t), mei, 2, store.Link{ID: "x", Life: time.Hour})) }, false},
+			"nobody else":            {withUser, false},
+			"another who is invited": {withInvited, false},
+			"another who was reset": {func(f fixture) {
+				withAdmins(f)
+				f.must(f.AddLink(ctx(t), mei, 2, store.Link{ID: "x", Life: time.Hour}))
+			}, false},
 			"another who is disabled": {func(f fixture) { withAdmins(f); f.must(f.SetDisabled(ctx(t), mei, 2, true)) }, false},
 			"an operator": {func(f fixture) {
 				withAdmins(f)
@@ -178,8 +181,11 @@ func TestResetEndsTheOldPassword(t *testing.T) {
 			"active":          {withAdmins, mei, "user.reset", false},
 			"by command line": {withAdmins, store.CommandLine, "user.reset", false},
 			"disabled":        {func(f fixture) { withAdmins(f); f.must(f.SetDisabled(ctx(t), mei, 2, true)) }, mei, "user.reset", false},
-			"reset before":    {func(f fixture) { withAdmins(f); f.must(f.AddLink(ctx(t), mei, 2, store.Link{ID: "first", Life: time.Hour})) }, mei, "user.reset", false},
-			"invited":         {withInvited, mei, "user.link", true},
+			"reset before": {func(f fixture) {
+				withAdmins(f)
+				f.must(f.AddLink(ctx(t), mei, 2, store.Link{ID: "first", Life: time.Hour}))
+			}, mei, "user.reset", false},
+			"invited": {withInvited, mei, "user.link", true},
 		}
 		for name, test := range tests {
 			f := base.emptied(t)

@@ -30,7 +30,7 @@ func (c sealedColumn) place(key any) string { return fmt.Sprintf("%s/%v/%s", c.t
 
 var (
 	// ErrKeyFile says that the key set is in no file, or that its file could not be read or written. Nothing was lost.
-	ErrKeyFile = errors.New("the key set file cannot be changed")
+	ErrKeyFile  = errors.New("the key set file cannot be changed")
 	errKeysBusy = errors.New("somebody else is writing it")
 )
 
