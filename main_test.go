@@ -190,6 +190,11 @@ func TestEnvironment(t *testing.T) {
 		{"user", "CALLBOARD_KEYSET_FILE", "/k", func(o *options) { o.User.KeysetFile = "/k" }},
 		{"user", "CALLBOARD_PUBLIC_URL", "https://c.example", func(o *options) { o.User.PublicURL = "https://c.example" }},
 		{"user", "CALLBOARD_LISTEN", ":9", func(o *options) { o.User.Listen = ":9" }},
+		{"keys", "CALLBOARD_DATA", "here", func(o *options) { o.Keys.Data = folder + "/here" }},
+		{"keys", "CALLBOARD_DATABASE", "postgres://h/d", func(o *options) { o.Keys.Database = "postgres://h/d" }},
+		{"keys", "CALLBOARD_DATABASE_FILE", "db", func(o *options) { o.Keys.DatabaseFile = folder + "/db" }},
+		{"keys", "CALLBOARD_KEYSET", "k", func(o *options) { o.Keys.Keyset = "k" }},
+		{"keys", "CALLBOARD_KEYSET_FILE", "/k", func(o *options) { o.Keys.KeysetFile = "/k" }},
 		{"health", "CALLBOARD_LISTEN", ":9", func(o *options) { o.Health.Listen = ":9" }},
 	}
 	covered := map[string]bool{}
@@ -205,7 +210,7 @@ func TestEnvironment(t *testing.T) {
 			if err != nil || command != row.command {
 				t.Fatal(command, err)
 			}
-			if diff := cmp.Diff(forCommand(row.command, want), forCommand(row.command, got), cmp.AllowUnexported(serveOptions{}, userOptions{})); diff != "" {
+			if diff := cmp.Diff(forCommand(row.command, want), forCommand(row.command, got), cmp.AllowUnexported(serveOptions{}, userOptions{}, keysOptions{})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -239,6 +244,8 @@ func forCommand(command string, o options) options {
 		only.Audit = o.Audit
 	case "user":
 		only.User = o.User
+	case "keys":
+		only.Keys = o.Keys
 	case "health":
 		only.Health = o.Health
 	}
