@@ -43,6 +43,10 @@ func (s *server) showApps(c echo.Context) error {
 		v.Empty = "none"
 		return s.render(c, http.StatusOK, views.Apps(v))
 	}
+	if f.state != "" && f.state != tabAttention && f.state != tabArchived && !slices.Contains(standings, f.state) {
+		v.Notices = append(v.Notices, views.Notice{Level: "info", Title: v.P.T("history.ignored", "Text", store.Text("state:"+f.state, maxWord)), Text: v.P.T("apps.ignored_state")})
+		f.state, v.State = "", ""
+	}
 	v.Tabs = appTabs(v.P, rows, archived, f)
 	v.Envs = options([]string{"", store.Production, store.Staging, store.Test}, f.env, func(e string) string { return v.P.T("environment." + orElse(e, "every")) })
 	v.Regions = s.regionOptions(v.P, f.region, v.P.T("region.every"))
@@ -104,15 +108,16 @@ func inTab(tab string, a store.AppRow) bool {
 	switch tab {
 	case tabAttention:
 		return a.Open != 0 || st == changes.Drifted || st == changes.Unreadable
-	case string(changes.InStep), string(changes.NotConfigured), string(changes.NeverRead):
-		return string(st) == tab
+	}
+	if slices.Contains(standings, tab) {
+		return standing(a) == tab
 	}
 	return true
 }
 
 func appTabs(p *i18n.Printer, rows []store.AppRow, archived int, f appFilter) []views.Tab {
 	var list []views.Tab
-	for _, name := range []string{"", tabAttention, string(changes.InStep), string(changes.NotConfigured), string(changes.NeverRead)} {
+	for _, name := range append([]string{"", tabAttention}, standings...) {
 		n := 0
 		for _, a := range rows {
 			if inTab(name, a) {

@@ -57,7 +57,11 @@ func TestAppListStates(t *testing.T) {
 		names []string
 	}{
 		{"?state=attention", []string{"Unknown", "Drifted", "Unreadable"}},
-		{"?state=in_step", []string{"Unknown", "Aurora Stage"}},
+		{"?state=unknown", []string{"Unknown"}},
+		{"?state=pending", nil},
+		{"?state=drifted", []string{"Drifted"}},
+		{"?state=unreadable", []string{"Unreadable"}},
+		{"?state=in_step", []string{"Aurora Stage"}},
 		{"?state=not_configured", []string{"Harbor Shop"}},
 		{"?state=never_read", []string{"Never"}},
 		{"?state=archived", []string{"Archived"}},
@@ -79,6 +83,9 @@ func TestAppListStates(t *testing.T) {
 		}
 		if !slices.Equal(names, f.names) {
 			t.Errorf("%s lists %q, want %q", f.query, names, f.names)
+		}
+		if said := strings.Contains(p.text("main"), w.T("history.ignored", "Text", "state:rubbish")); said != (f.query == "?state=rubbish") {
+			t.Errorf("%s: the page says that something is ignored: %v", f.query, said)
 		}
 	}
 }

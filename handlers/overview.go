@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"math"
 	"net/http"
 	"slices"
@@ -18,7 +19,7 @@ import (
 const (
 	overviewDays   = 30
 	answerTimeDays = 7
-	overviewApps   = 20 // named apps that need attention
+	overviewApps   = 10 // named apps of each state that needs attention
 )
 
 // showOverview answers whether everything is all right. It asks the database alone, and never for the whole history.
@@ -32,7 +33,7 @@ func (s *server) showOverview(c echo.Context) error {
 		return err
 	}
 	days := lastDays(k, overviewDays)
-	outcomes, err := s.Store.Outcomes(ctx, days[0].UnixMilli())
+	outcomes, cut, err := s.Store.Outcomes(ctx, days[0].UnixMilli())
 	if err != nil {
 		return err
 	}
@@ -48,6 +49,9 @@ func (s *server) showOverview(c echo.Context) error {
 	v.States = appStates(p, apps)
 	v.Attention = attention(k, apps)
 	v.Days = daysChart(k, days, outcomes)
+	if cut {
+		v.Days.Cut = p.T("overview.cut", "Count", p.Number(store.OverviewRows), "Time", k.stamp(outcomes[0].At))
+	}
 	v.Zone = k.zoneName()
 	v.Answers = s.answersChart(p, times)
 	for _, x := range codes {
@@ -71,53 +75,106 @@ func verdict(p *i18n.Printer, apps []store.AppRow) views.Verdict {
 	return views.Verdict{Level: "care", Icon: "alert-triangle", Text: p.N("overview.need", need, "All", p.Number(len(apps))), Link: views.Link{Href: "/apps?state=" + tabAttention, Text: p.T("overview.see_need")}}
 }
 
-// standing is the coloured word that the list of apps has for an app.
-func standing(p *i18n.Printer, a store.AppRow) views.State {
+// Standings of apps with an open change; the others are the states of package changes.
+const (
+	standsUnknown = "unknown"
+	standsPending = "pending"
+)
+
+// standings are all the ways in which an app can stand, what needs attention first.
+var standings = []string{standsUnknown, standsPending, string(changes.Drifted), string(changes.Unreadable), string(changes.InStep), string(changes.NotConfigured), string(changes.NeverRead)}
+
+// standing is how an app stands: an open change comes before what the last reading told.
+func standing(a store.AppRow) string {
 	switch {
 	case a.Open != 0 && a.OpenOutcome == store.Unknown:
-		return views.State{Class: "unsure", Icon: "help-circle", Text: p.T("app_state.unknown")}
+		return standsUnknown
 	case a.Open != 0:
+		return standsPending
+	}
+	return string(changes.StateOf(a.App, a.Current))
+}
+
+// standingWord is the coloured word that the list of apps has for a standing.
+func standingWord(p *i18n.Printer, name string) views.State {
+	switch name {
+	case standsUnknown:
+		return views.State{Class: "unsure", Icon: "help-circle", Text: p.T("app_state.unknown")}
+	case standsPending:
 		return views.State{Class: "info", Icon: "hourglass", Text: p.T("app_state.pending")}
 	}
-	return appState(p, changes.StateOf(a.App, a.Current))
+	return appState(p, changes.State(name))
 }
 
-// appStates counts apps by how they stand, what needs attention first.
+// appStates counts apps by how they stand, each with the way to its apps.
 func appStates(p *i18n.Printer, apps []store.AppRow) []views.CountedState {
-	apps = slices.Clone(apps)
-	slices.SortStableFunc(apps, func(a, b store.AppRow) int { return urgency(a) - urgency(b) })
-	counts := map[views.State]int{}
-	var order []views.State
+	counts := map[string]int{}
 	for _, a := range apps {
-		st := standing(p, a)
-		if counts[st] == 0 {
-			order = append(order, st)
-		}
-		counts[st]++
+		counts[standing(a)]++
 	}
-	list := make([]views.CountedState, 0, len(order))
-	for _, st := range order {
-		list = append(list, views.CountedState{State: st, Count: p.Number(counts[st])})
+	var list []views.CountedState
+	for _, name := range standings {
+		if n := counts[name]; n > 0 {
+			list = append(list, views.CountedState{State: standingWord(p, name), Count: p.Number(n), Href: appFilter{}.href(name)})
+		}
 	}
 	return list
 }
 
-// attention names the apps with an open change or a drift, the most urgent first.
-func attention(k clock, apps []store.AppRow) []views.OverviewApp {
-	apps = slices.Clone(apps)
-	slices.SortStableFunc(apps, func(a, b store.AppRow) int { return urgency(a) - urgency(b) })
-	var list []views.OverviewApp
-	for _, a := range apps {
-		number := a.Open
-		if number == 0 {
-			number = a.Drift
+// attention names the apps with an open change, a drift, or a failed read, by standing and the newest first.
+func attention(k clock, apps []store.AppRow) []views.OverviewGroup {
+	var list []views.OverviewGroup
+	for _, name := range []string{standsUnknown, standsPending, string(changes.Drifted), string(changes.Unreadable)} {
+		var of []store.AppRow
+		for _, a := range apps {
+			if standing(a) == name {
+				of = append(of, a)
+			}
 		}
-		if number == 0 || len(list) == overviewApps {
-			continue
+		if len(of) > 0 {
+			list = append(list, attentionGroup(k, name, of))
 		}
-		list = append(list, views.OverviewApp{Name: a.Name, Href: views.AppPath(a.SDKAppID, "/callback"), State: standing(k.p, a), Number: "#" + itoa64(number), NumberHref: views.ChangePath(number)})
 	}
 	return list
+}
+
+// attentionGroup names the newest of the apps that stand in one way, and says how many there are more.
+func attentionGroup(k clock, name string, of []store.AppRow) views.OverviewGroup {
+	slices.SortFunc(of, func(a, b store.AppRow) int { return cmp.Compare(attentionSince(b), attentionSince(a)) })
+	var g views.OverviewGroup
+	if more := len(of) - overviewApps; more > 0 {
+		g.More = &views.Link{Href: appFilter{}.href(name), Text: k.p.N("overview.more", more)}
+		of = of[:overviewApps]
+	}
+	for _, a := range of {
+		row := views.OverviewApp{Name: a.Name, Href: views.AppPath(a.SDKAppID, "/callback"), Env: views.Env{Class: a.Environment, Word: k.p.T("environment." + a.Environment)}, State: standingWord(k.p, name)}
+		if number := attentionEntry(a); number != 0 {
+			row.Number, row.NumberHref = "#"+itoa64(number), views.ChangePath(number)
+		} else {
+			row.Since = k.time(a.FailedAt)
+		}
+		g.Apps = append(g.Apps, row)
+	}
+	return g
+}
+
+// attentionEntry is the entry that an app needs attention for, 0 for a failed read, which makes none.
+func attentionEntry(a store.AppRow) int64 {
+	switch standing(a) {
+	case standsUnknown, standsPending:
+		return a.Open
+	case string(changes.Drifted):
+		return a.Drift
+	}
+	return 0
+}
+
+// attentionSince orders apps of one standing: by their entry, or by when the read failed.
+func attentionSince(a store.AppRow) int64 {
+	if number := attentionEntry(a); number != 0 {
+		return number
+	}
+	return a.FailedAt
 }
 
 // lastDays are the beginnings of the last n days in the person's zone, today's being the last.

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -61,7 +62,7 @@ func TestOverview(t *testing.T) {
 		if diff := cmp.Diff([]string{w.T("app_state.unknown") + " 1", w.T("app_state.drifted") + " 1"}, cells(p, section("h-apps"))); diff != "" {
 			t.Errorf("apps by state (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff([]string{"Harbor Shop " + w.T("app_state.unknown") + " #4", "Aurora Stage " + w.T("app_state.drifted") + " #3"}, cells(p, section("h-open"))); diff != "" {
+		if diff := cmp.Diff([]string{"Harbor Shop, production " + w.T("app_state.unknown") + " #4", "Aurora Stage, production " + w.T("app_state.drifted") + " #3"}, cells(p, section("h-open"))); diff != "" {
 			t.Errorf("open (-want +got):\n%s", diff)
 		}
 		if p.count(section("h-open")+` a[href="`+unknown+`"]`) != 1 {
@@ -102,6 +103,59 @@ func TestOverview(t *testing.T) {
 			t.Error("a month later charts or codes are left, or what is open is gone")
 		}
 	})
+}
+
+// TestOverviewNamesWhatNeedsAttention: each count leads to exactly its apps, and what needs attention is named by state,
+// the newest first and no more than fit.
+func TestOverviewNamesWhatNeedsAttention(t *testing.T) {
+	w := newWorld(t)
+	for i := range int64(12) {
+		w.addApp(100+i, fmt.Sprint("Deaf ", i))
+		w.exec(`UPDATE apps SET failed_at = $1, failed_fault = 'timeout' WHERE sdkappid = $2`, w.now().UnixMilli()-i*1000, 100+i)
+	}
+	w.as(store.Operator).unknown(appID, created, members)
+	b := w.as(store.Support)
+	p := b.get("/overview")
+	var names []string
+	p.doc.Find(section("h-open") + " th a").Each(func(_ int, a *goquery.Selection) { names = append(names, a.Text()) })
+	want := []string{"Aurora Stage"}
+	for i := range overviewApps {
+		want = append(want, fmt.Sprint("Deaf ", i))
+	}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Errorf("named (-want +got):\n%s", diff)
+	}
+	if more := p.doc.Find(section("h-open") + " td[colspan] a"); more.Text() != "and 2 more apps" || more.AttrOr("href", "") != "/apps?state=unreadable" {
+		t.Errorf("the rest is %q at %q", more.Text(), more.AttrOr("href", ""))
+	}
+	rows := p.doc.Find(section("h-apps") + " tr")
+	if rows.Length() != 3 {
+		t.Errorf("%d states", rows.Length())
+	}
+	rows.Each(func(_ int, row *goquery.Selection) {
+		href, count := row.Find("a").AttrOr("href", ""), row.Find("td").Text()
+		if apps := b.get(href); fmt.Sprint(apps.count("a.main")) != count {
+			t.Errorf("%s lists %d apps, %s are counted", href, apps.count("a.main"), count)
+		}
+	})
+}
+
+func TestOverviewSaysWhatItDoesNotCount(t *testing.T) {
+	w := newWorld(t)
+	past(w)
+	b := w.as(store.Support)
+	if p := b.get("/overview"); p.count(section("h-days")+" .cb-note") != 0 {
+		t.Error("the page says that changes are missing")
+	}
+	w.exec(`WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 50001)
+		INSERT INTO changes (kind, sdkappid, app, environment, region, host, call, outcome, actor, who, who_key, role, address, reason, started_at)
+		SELECT 'change', $1, 'A', 'test', 'box', '', '', 'applied', 'person', '', '', '', '', '', $2 + i FROM s`, appID, w.now().AddDate(0, 0, -2).UnixMilli())
+	w.exec(`UPDATE changes SET started_at = $1 WHERE number <= 3`, w.now().AddDate(0, 0, -9).UnixMilli())
+	p := b.get("/overview")
+	day := w.now().UTC().AddDate(0, 0, -2).Format("2 Jan 2006")
+	if got := p.text(section("h-days") + " .cb-note"); !strings.Contains(got, "50,000") || !strings.Contains(got, day) {
+		t.Errorf("the page says %q, want the day %s", got, day)
+	}
 }
 
 func TestOverviewWithoutApps(t *testing.T) {

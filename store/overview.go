@@ -3,8 +3,8 @@ package store
 import "context"
 
 const (
-	// overviewRows bounds the rows that one figure of the overview is counted from, the newest first.
-	overviewRows = 50_000
+	// OverviewRows bounds the rows that one figure of the overview is counted from, the newest first.
+	OverviewRows = 50_000
 	// answerRows bounds the calls whose times are looked at.
 	answerRows = 5_000
 	// OutcomeStep is how fine outcomes are counted, in milliseconds: every zone's days begin at a quarter of an hour.
@@ -18,15 +18,28 @@ type OutcomeCount struct {
 	Count int
 }
 
-// Outcomes counts changes since a moment by when they began and how they stand.
-func (s *Store) Outcomes(ctx context.Context, since int64) ([]OutcomeCount, error) {
-	return all(ctx, s, func(r scanner) (OutcomeCount, error) {
+// Outcomes counts changes since a moment by when they began and how they stand: at most the newest OverviewRows. Cut says
+// that there are more; then the first quarter of an hour in the list is not complete, and none before it is counted.
+func (s *Store) Outcomes(ctx context.Context, since int64) (list []OutcomeCount, cut bool, err error) {
+	list, err = all(ctx, s, func(r scanner) (OutcomeCount, error) {
 		var c OutcomeCount
 		err := r.Scan(&c.At, &c.State, &c.Count)
 		c.At *= OutcomeStep
 		return c, err
 	}, `SELECT b.step, b.state, COUNT(*) FROM (SELECT started_at / 900000 AS step, COALESCE(settled, outcome) AS state FROM changes
-			WHERE outcome IS NOT NULL AND started_at >= $1 ORDER BY started_at DESC LIMIT $2) b GROUP BY b.step, b.state ORDER BY b.step, b.state`, since, overviewRows)
+			WHERE outcome IS NOT NULL AND started_at >= $1 ORDER BY started_at DESC LIMIT $2) b GROUP BY b.step, b.state ORDER BY b.step, b.state`, since, OverviewRows+1)
+	n := 0
+	for _, c := range list {
+		n += c.Count
+	}
+	if n <= OverviewRows {
+		return list, false, err
+	}
+	// The row too many is the oldest.
+	if list[0].Count--; list[0].Count == 0 {
+		list = list[1:]
+	}
+	return list, true, err
 }
 
 // AnswerTime is how long one answered call took, and where.
@@ -58,5 +71,5 @@ func (s *Store) FrequentCodes(ctx context.Context, since int64) ([]CodeCount, er
 		err := r.Scan(&c.Code, &c.Count)
 		return c, err
 	}, `SELECT b.error_code, COUNT(*) AS n FROM (SELECT error_code FROM changes WHERE error_code <> 0 AND started_at >= $1 ORDER BY started_at DESC LIMIT $2) b
-		GROUP BY b.error_code ORDER BY n DESC, b.error_code LIMIT 10`, since, overviewRows)
+		GROUP BY b.error_code ORDER BY n DESC, b.error_code LIMIT 10`, since, OverviewRows)
 }

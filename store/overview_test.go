@@ -16,11 +16,12 @@ func TestOverviewCounts(t *testing.T) {
 		f.exec(`UPDATE changes SET started_at = started_at + CAST($1 AS BIGINT) WHERE number > 5`, step)
 		f.exec(`UPDATE changes SET region = 'usa', duration_ms = 70 WHERE number = 2`)
 		base := int64(start - start%step)
-		outcomes, err := f.Outcomes(ctx(t), base)
+		outcomes, cut, err := f.Outcomes(ctx(t), base)
 		f.must(err)
+		same(t, "cut", false, cut)
 		same(t, "outcomes", []store.OutcomeCount{{At: base, State: store.Applied, Count: 2}, {At: base, State: store.NotSent, Count: 1}, {At: base, State: store.Refused, Count: 1},
 			{At: base + step, State: store.Pending, Count: 1}, {At: base + step, State: store.Unknown, Count: 1}}, outcomes)
-		outcomes, err = f.Outcomes(ctx(t), base+3000)
+		outcomes, _, err = f.Outcomes(ctx(t), base+3000)
 		f.must(err)
 		same(t, "outcomes since the third", 4, len(outcomes))
 
@@ -45,11 +46,16 @@ func TestOverviewCounts(t *testing.T) {
 func TestOverviewIsBounded(t *testing.T) {
 	both(t, func(t *testing.T, db storetest.Database) {
 		f := newFixture(t, db)
-		f.many(50_100)
-		f.exec(`UPDATE changes SET error_code = 1, duration_ms = number`)
-		sum := 0
-		outcomes, err := f.Outcomes(ctx(t), 0)
+		f.many(50_000)
+		_, cut, err := f.Outcomes(ctx(t), 0)
 		f.must(err)
+		same(t, "just as many are all", false, cut)
+		f.many(100)
+		f.exec(`UPDATE changes SET error_code = 1, duration_ms = number, started_at = number`)
+		sum := 0
+		outcomes, cut, err := f.Outcomes(ctx(t), 0)
+		f.must(err)
+		same(t, "more are cut", true, cut)
 		for _, c := range outcomes {
 			sum += c.Count
 		}
@@ -72,7 +78,7 @@ func TestOverviewUsesItsIndexes(t *testing.T) {
 		f.settled()
 		seen := f.watched()
 		for index, use := range map[string]func() error{
-			"changes_outcomes": func() error { return one(f.Outcomes(ctx(t), 2900)) },
+			"changes_outcomes": func() error { return one2(f.Outcomes(ctx(t), 2900)) },
 			"changes_answers":  func() error { return one(f.AnswerTimes(ctx(t), 2900)) },
 			"changes_codes":    func() error { return one(f.FrequentCodes(ctx(t), 2900)) },
 		} {
