@@ -1,7 +1,9 @@
 package handlers
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"callboard/changes"
 	"callboard/i18n"
 	"callboard/store"
 	"callboard/views"
@@ -20,6 +23,9 @@ import (
 
 // auditRows is how many rows a page has.
 const auditRows = 50
+
+// auditFields are the fields of the address.
+var auditFields = []string{"person", "acts", "app", "from", "to", "before"}
 
 // auditSearch is what the address of the audit asks for, as it was typed.
 type auditSearch struct {
@@ -110,6 +116,7 @@ func (s *server) showAudit(c echo.Context) error {
 	f := readAuditSearch(c)
 	v := views.AuditPage{Base: s.base(c, "audit.title"), Person: f.person, App: f.app, From: f.from, To: f.to}
 	v.Nav, v.Filtered = "audit", f != auditSearch{before: f.before}
+	v.Notices = append(v.Notices, auditIgnored(v.P, c.QueryParams())...)
 	k := s.clockOf(c, v.P)
 	v.ZoneHead = v.P.T("audit.time", "Zone", k.zoneName())
 	v.Acts = []views.Option{{Text: v.P.T("audit.group.all")}}
@@ -126,11 +133,54 @@ func (s *server) showAudit(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	fillAudit(&v, k, f, list)
+	rows := list.Entries[:min(len(list.Entries), auditRows)]
+	plans, err := s.auditPlans(c.Request().Context(), rows)
+	if err != nil {
+		return err
+	}
+	fillAudit(&v, k, f, list, plans)
 	return s.render(c, http.StatusOK, views.Audit(v))
 }
 
-func fillAudit(v *views.AuditPage, k clock, f auditSearch, page store.AuditPage) {
+// auditIgnored says which fields of an address mean nothing here.
+func auditIgnored(p *i18n.Printer, asked url.Values) []views.Notice {
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(asked)) {
+		if !slices.Contains(auditFields, name) && len(words) < maxWords {
+			words = append(words, store.Text(name, maxWord))
+		}
+	}
+	if len(words) == 0 {
+		return nil
+	}
+	return []views.Notice{{Level: "info", Title: p.T("history.ignored", "Text", join(p, words)), Text: p.T("audit.ignored")}}
+}
+
+// auditPlans finds the pages of the plans that rows name, by the numbers of the rows. One that has expired has none.
+func (s *server) auditPlans(ctx context.Context, rows []store.AuditEntry) (map[int64]string, error) {
+	pages := map[int64]string{}
+	for _, e := range rows {
+		var detail struct{ Plan string }
+		kind, id := store.TargetOf(e.Target)
+		if kind == "" || e.At < s.Clock().Add(-changes.PlanLife).UnixMilli() || json.Unmarshal([]byte(e.Detail), &detail) != nil || detail.Plan == "" {
+			continue
+		}
+		if kind == "change" {
+			c, err := s.Store.Change(ctx, id)
+			if errors.Is(err, store.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			id = c.SDKAppID
+		}
+		pages[e.Number] = views.AppPath(id, "/callback/review/"+url.PathEscape(detail.Plan))
+	}
+	return pages, nil
+}
+
+func fillAudit(v *views.AuditPage, k clock, f auditSearch, page store.AuditPage, plans map[int64]string) {
 	list := page.Entries
 	if len(list) > auditRows {
 		list = list[:auditRows]
@@ -150,11 +200,12 @@ func fillAudit(v *views.AuditPage, k clock, f auditSearch, page store.AuditPage)
 			v.Days = append(v.Days, views.AuditDay{Title: k.day(e.At)})
 		}
 		day := &v.Days[len(v.Days)-1]
-		day.Rows = append(day.Rows, auditRow(k, e))
+		day.Rows = append(day.Rows, auditRow(k, e, plans[e.Number]))
 	}
 }
 
-func auditRow(k clock, e store.AuditEntry) views.AuditRow {
+// auditRow shows a row; plan is the page of the plan that it names.
+func auditRow(k clock, e store.AuditEntry, plan string) views.AuditRow {
 	p := k.p
 	r := views.AuditRow{Number: "#" + itoa64(e.Number), Time: k.clockTime(e.At), Act: actWords(p, e.Act), Address: e.Actor.Address}
 	switch {
@@ -176,8 +227,11 @@ func auditRow(k clock, e store.AuditEntry) views.AuditRow {
 		r.Target, r.TargetHref = p.T("audit.change", "Number", itoa64(id)), views.ChangePath(id)
 	default:
 		r.Target = e.Target
+		if r.Target != "" && (strings.HasPrefix(e.Act, "user.") || strings.HasPrefix(e.Act, "session.")) {
+			r.TargetHref = auditSearch{person: e.Target}.href()
+		}
 	}
-	r.Detail = details(p, e.Detail)
+	r.Detail = details(p, e.Detail, plan)
 	return r
 }
 
@@ -190,7 +244,7 @@ func actWords(p *i18n.Printer, act string) string {
 }
 
 // details puts the detail of a row into plain form, name by name.
-func details(p *i18n.Printer, detail string) []views.AuditDetail {
+func details(p *i18n.Printer, detail, plan string) []views.AuditDetail {
 	var object map[string]any
 	if detail == "null" {
 		return nil
@@ -208,9 +262,29 @@ func details(p *i18n.Printer, detail string) []views.AuditDetail {
 		if id := "audit.detail." + strings.ToLower(name); p.Has(id) {
 			label = p.T(id)
 		}
-		list = append(list, views.AuditDetail{Name: label, Value: value})
+		list = append(list, views.AuditDetail{Name: label, Value: value, Links: detailLinks(name, value, object[name], plan)})
 	}
 	return list
+}
+
+// detailLinks lead to what a value names: a plan, or apps.
+func detailLinks(name, text string, value any, plan string) []views.Link {
+	var links []views.Link
+	if name == "plan" && plan != "" {
+		links = append(links, views.Link{Href: plan, Text: text})
+	}
+	list, ok := value.([]any)
+	if name != "apps" || !ok {
+		return links
+	}
+	for _, x := range list {
+		id, ok := x.(float64)
+		if !ok {
+			return nil
+		}
+		links = append(links, views.Link{Href: views.AppPath(int64(id), ""), Text: itoa64(int64(id))})
+	}
+	return links
 }
 
 // detailWords are the texts for the values of a name.

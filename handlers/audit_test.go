@@ -15,6 +15,7 @@ import (
 	"callboard/auth"
 	"callboard/store"
 	"callboard/store/storetest"
+	"callboard/views"
 )
 
 // lines are the rows of an audit page as "who | act | target".
@@ -102,6 +103,49 @@ func TestAuditPage(t *testing.T) {
 	})
 }
 
+func TestAuditLeadsOn(t *testing.T) {
+	w := newWorld(t)
+	admin, operator := w.as(store.Admin), w.as(store.Operator)
+	plan := operator.plan(appID, newURL, created, ended)
+	operator.apply(plan)
+	p := admin.post("/users/new", url.Values{"username": {"mei"}, "role": {store.Operator}, "scope": {"chosen"}, "app": {itoa64(appID), itoa64(otherID)}})
+	wantStatus(t, p, http.StatusSeeOther)
+	w.exec(`INSERT INTO audit (number, at, actor, who, role, address, act, target, detail, mac) VALUES (9001, 1, 'person', 'Old', '', '', 'change.opened', 'change 77', '{"plan":"gone"}', x'')`)
+	w.exec(`INSERT INTO audit (number, at, actor, who, role, address, act, target, detail, mac) VALUES (9002, $1, 'person', 'Old', '', '', 'change.opened', 'change 77', '{"plan":"gone"}', x'')`, w.now().UnixMilli())
+	links := func(query, column string) []string {
+		list := []string{}
+		admin.get("/audit?" + query).doc.Find("tbody td:nth-of-type(" + column + ") a").Each(func(_ int, a *goquery.Selection) { list = append(list, a.AttrOr("href", "")) })
+		return list
+	}
+	for _, test := range []struct {
+		query, column string
+		want          []string
+	}{
+		{"acts=changes&person=operator", "4", []string{plan, plan}},
+		{"acts=people&person=mei", "3", []string{"/audit?person=mei"}},
+		{"acts=people&person=mei", "4", []string{views.AppPath(otherID, ""), views.AppPath(appID, "")}},
+		{"acts=sign_ins&person=admin", "3", []string{"/audit?person=admin"}},
+		{"person=Old", "4", []string{}},
+		{"person=operator&acts=refused", "4", []string{}},
+	} {
+		if diff := cmp.Diff(test.want, links(test.query, test.column)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.query, diff)
+		}
+	}
+}
+
+func TestAuditSaysWhatItIgnores(t *testing.T) {
+	w := newWorld(t)
+	b := w.as(store.Admin)
+	for query, want := range map[string]string{"": "", "person=mei&from=2026-03-01&acts=people&app=1&to=&before=7": "", "who=mei&kind=x": w.T("history.ignored", "Text", "kind and who"), "%3Cb%3E=1": w.T("history.ignored", "Text", "<b>")} {
+		p := b.get("/audit?" + query)
+		wantStatus(t, p, http.StatusOK)
+		if got := p.text("main .cb-note"); !strings.HasPrefix(got, want) || (want == "") != (got == "") {
+			t.Errorf("%s: the page says %q, want %q", query, got, want)
+		}
+	}
+}
+
 func TestAuditFilterMistakes(t *testing.T) {
 	w := newWorld(t)
 	b := w.as(store.Admin)
@@ -177,7 +221,7 @@ func TestUnknownActsAndDetailsAreShown(t *testing.T) {
 		w.exec(`INSERT INTO audit (number, at, actor, who, role, address, act, target, detail, mac) VALUES ($1, 1, 'person', 'Old', 'former', '', 'later.act', 'change x', $2, x'')`, 9001+i, detail)
 	}
 	p := b.get("/audit?person=Old")
-	want := []string{"count: 12345678drift: Entry #8", "none", "none", "no JSON", "configuration: 0123456789ab…other: [1,2]role: adminread regularly: yes", "none"}
+	want := []string{"count: 12345678 drift: Entry #8", "none", "none", "no JSON", "configuration: 0123456789ab… other: [1,2] role: admin read regularly: yes", "none"}
 	var got []string
 	p.doc.Find("tbody tr:not(.day) td:last-child").Each(func(_ int, c *goquery.Selection) { got = append(got, strings.Join(strings.Fields(c.Text()), " ")) })
 	if diff := cmp.Diff(want, got); diff != "" {

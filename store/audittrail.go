@@ -57,15 +57,16 @@ type AuditPage struct {
 	SearchedTo int64
 }
 
-// AuditTrail lists audit rows, newest first. One field is an index look-up; several at once look at a bounded number of
-// rows, and the page says how far back that was.
+// AuditTrail lists audit rows, newest first. One field is an index look-up; days, and several fields at once, look at a
+// bounded number of rows, and the page says how far back that was.
 func (s *Store) AuditTrail(ctx context.Context, f AuditFilter) (AuditPage, error) {
 	low, high, err := s.auditWindow(ctx, f)
 	if err != nil || low > high {
 		return AuditPage{}, err
 	}
 	var page AuditPage
-	if f.fields() > 1 && high-low >= auditSearch {
+	// A clock that was set back puts rows of other days into a window.
+	if (f.fields() > 1 || f.days()) && high-low >= auditSearch {
 		low = high - auditSearch + 1
 		page.SearchedTo = low
 	}
@@ -90,13 +91,17 @@ func (f AuditFilter) fields() int {
 	return n
 }
 
+func (f AuditFilter) days() bool { return f.From != 0 || f.To != 0 }
+
 // auditWindow gives the lowest and highest number that the cursor and the days allow. Numbers have no gaps, so a window
-// bounds the rows in it. A clock that was set back makes it wider, never too narrow.
+// bounds the rows in it. It looks at the first and the last rows of the days alone: a clock that was set back over fewer
+// rows than these makes the window wider, never too narrow.
 func (s *Store) auditWindow(ctx context.Context, f AuditFilter) (low, high int64, err error) {
 	query, args := `SELECT 1, MAX(number) FROM audit`, []any{}
-	if f.From != 0 || f.To != 0 {
-		// "+ 0" keeps PostgreSQL from walking through the numbers until a time fits.
-		query, args = `SELECT MIN(number + 0), MAX(number + 0) FROM audit WHERE at >= $1 AND at < $2`, []any{f.From, f.until()}
+	if f.days() {
+		const edge = `(SELECT number FROM audit WHERE at >= $1 AND at < $2 ORDER BY at %[1]s, number %[1]s LIMIT %[2]d) AS edge`
+		query = `SELECT (SELECT MIN(number) FROM ` + fmt.Sprintf(edge, "ASC", auditSearch) + `), (SELECT MAX(number) FROM ` + fmt.Sprintf(edge, "DESC", auditSearch) + `)`
+		args = []any{f.From, f.until()}
 	}
 	var first, last sql.NullInt64
 	if err := s.row(ctx, query, args...).Scan(&first, &last); err != nil {
@@ -119,7 +124,7 @@ func (f AuditFilter) until() int64 {
 func (f AuditFilter) query(low, high int64) (string, []any) {
 	q := &auditQuery{limit: f.Limit}
 	q.low, q.high = q.value(low), q.value(high)
-	if f.From != 0 || f.To != 0 {
+	if f.days() {
 		q.days = fmt.Sprintf(` AND audit.at >= %s AND audit.at < %s`, q.value(f.From), q.value(f.until()))
 	}
 	switch {

@@ -135,6 +135,37 @@ func TestAuditSearchForSeveralFieldsIsBounded(t *testing.T) {
 	})
 }
 
+// TestAuditOfDaysIsBounded: neither the first and last rows of some days nor the rows between are all looked at.
+func TestAuditOfDaysIsBounded(t *testing.T) {
+	store.SetAuditSearch(t, 40)
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := busy(t, db)
+		seen := f.watched()
+		for _, filter := range []store.AuditFilter{{From: start}, {To: start + 900*minute}, {From: start + minute, To: start + 4*minute}, {Person: "Mei", From: start}} {
+			filter.Limit = 50
+			want, steps := f.wanted(filter), 0
+			seen.clear()
+			var got []int64
+			for before := int64(1); before != 0; steps++ {
+				page, err := f.AuditTrail(ctx(t), filter)
+				f.must(err)
+				got = append(got, numbersOf(page)...)
+				before = page.SearchedTo
+				filter.Before = before
+			}
+			same(t, fmt.Sprintf("%+v", filter), want, got)
+			if steps < 2 {
+				t.Errorf("%+v is looked for in one go", filter)
+			}
+			for _, st := range seen.all() {
+				if strings.Contains(st.text, "edge") && (strings.Count(st.text, "LIMIT 40") != 2 || strings.Count(f.explain(st), "audit_at") < 2) {
+					t.Errorf("the ends are found by %s:\n%s", st.text, f.explain(st))
+				}
+			}
+		}
+	})
+}
+
 func TestRefusalsAreWrittenDownOnceAMinute(t *testing.T) {
 	both(t, func(t *testing.T, db storetest.Database) {
 		f := empty(t, db)

@@ -200,6 +200,7 @@ var whole = map[string]string{
 	"h":              "the one change nearest to a moment",
 	"e":              "two ranges of one app, put together",
 	"apps":           "the list of apps shows all",
+	"edge":           "the first or last rows of some days",
 	"part":           "the rows of one page, put together",
 	"configurations": "a URL is searched as text",
 	"cookie_keys":    "holds two rows",
