@@ -55,7 +55,11 @@ func searchNotes(v *views.HistoryPage, f search, u understood) {
 		v.Chips = append(v.Chips, views.Chip{Name: name, Value: store.Text(c.value, maxWord), RemoveHref: search{q: u.without(c), tab: f.tab}.href("/history"), RemoveLabel: p.T("history.remove", "What", name)})
 	}
 	for _, x := range u.ignored {
-		v.Notices = append(v.Notices, views.Notice{Level: "info", Title: p.T("history.ignored", "Text", x.text), Text: p.T("history.ignored." + x.id)})
+		title := "history.ignored"
+		if x.id == "filter" {
+			title = "history.no_filter"
+		}
+		v.Notices = append(v.Notices, views.Notice{Level: "info", Title: p.T(title, "Text", x.text), Text: p.T("history.ignored." + x.id)})
 	}
 	if u.also != 0 {
 		v.Notices = append(v.Notices, views.Notice{Level: "info", Title: p.T("history.also_title", "Code", u.also), Text: p.T("history.also_text"),
@@ -92,7 +96,7 @@ func (s *server) historyList(v *views.HistoryPage, k clock, f search, u understo
 		v.FurtherText = p.T("history.down_to", "Time", k.stamp(found.DownAt))
 	}
 	if len(list) == 0 {
-		v.Empty = emptyHistory(p, f, u, found)
+		v.Empty = s.emptyHistory(p, f, u, found)
 		return
 	}
 	top := f.top
@@ -107,17 +111,28 @@ func (s *server) historyList(v *views.HistoryPage, k clock, f search, u understo
 	v.Days, v.Kept = days(k, list), s.kept(p)
 }
 
-func emptyHistory(p *i18n.Printer, f search, u understood, found store.Found) *views.EmptyHistory {
+func (s *server) emptyHistory(p *i18n.Printer, f search, u understood, found store.Found) *views.EmptyHistory {
 	all := views.Link{Href: "/history", Text: p.T("form.clear")}
 	switch {
 	case f.q == "" && f.tab == "" && f.before == 0:
 		return &views.EmptyHistory{Icon: "history", Title: p.T("history.none_title"), Text: p.T("history.none_text"), Links: []views.Link{{Href: "/apps", Text: p.T("problem.to_apps")}}}
+	case u.exact == "request_id":
+		return &views.EmptyHistory{Icon: "search", Title: p.T("history.no_id_title", "What", p.T("history.chip."+u.exact)), Text: s.noRequestID(p, u), Links: []views.Link{all}}
 	case u.exact != "":
 		return &views.EmptyHistory{Icon: "search", Title: p.T("history.no_id_title", "What", p.T("history.chip."+u.exact)), Text: p.T("history.no_id_text", "Value", store.Text(u.chips[len(u.chips)-1].value, 120)), Links: []views.Link{all}}
 	case found.Down != 0:
 		return &views.EmptyHistory{Icon: "search", Title: p.T("history.not_yet_title"), Text: p.T("history.not_yet_text"), Links: []views.Link{all}}
 	}
 	return &views.EmptyHistory{Icon: "search", Title: p.T("history.nothing_title"), Text: p.T("history.nothing_text"), Links: []views.Link{all}}
+}
+
+// noRequestID says why an entry with a RequestId may not be found.
+func (s *server) noRequestID(p *i18n.Printer, u understood) string {
+	text := p.T("history.no_request_id", "Value", store.Text(u.chips[len(u.chips)-1].value, 120))
+	if s.Retention != 0 {
+		text += " " + p.N("history.no_request_id_old", int(s.Retention/(24*time.Hour)))
+	}
+	return text
 }
 
 // historyTabs are the kinds of entries, with how many of each the search has.

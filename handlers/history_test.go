@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -168,6 +169,45 @@ func TestHistorySearch(t *testing.T) {
 			t.Errorf("%d, %q", p.Code, numbers(p))
 		}
 	})
+}
+
+func TestHistorySaysWhatIsNoFilter(t *testing.T) {
+	w := newWorld(t)
+	past(w)
+	b := w.as(store.Support)
+	for q, want := range map[string]string{"foo:bar": "foo:", "colour：blue": "colour:", `user:"Mei Lin"`: "user:", "test who:admin": "who:",
+		"https://hooks.example.com/live": "", "localhost:8080": "", "hooks.example.com:443": "", "ts:12:30": "", "Id-0123456789abcdef:x": "", "::": "", "foo:": "", "by:admin": "",
+		"level:error RequestId=Id-0123456789abcdef0123456789abcdef-O-Seq-1": ""} {
+		p := b.get("/history?q=" + url.QueryEscape(q))
+		said, title := p.text(".cb-note"), w.T("history.no_filter", "Text", want)
+		if (want == "" && strings.Contains(said, "is not a filter")) || (want != "" && (!strings.Contains(said, title) || !strings.Contains(said, w.T("history.ignored.filter")))) {
+			t.Errorf("%s: the page says %q, want %q", q, said, want)
+		}
+		if want != "" && !strings.Contains(p.text(".cb-chip"), w.T("history.chip.words")) {
+			t.Errorf("%s is not looked for as words: %q", q, p.text(".cb-chip"))
+		}
+	}
+	for q, want := range map[string]string{"since:2d": "from 2d", "until:2d": "to 2d"} {
+		if p := b.get("/history?q=" + q); p.text(".cb-chip") != want {
+			t.Errorf("%s is understood as %q, want %q", q, p.text(".cb-chip"), want)
+		}
+	}
+	for q, want := range map[string]string{"since:tuesday": "date", "from:1d since:2d": "twice"} {
+		if p := b.get("/history?q=" + url.QueryEscape(q)); !strings.Contains(p.text(".cb-note"), w.T("history.ignored."+want)) {
+			t.Errorf("%s: the page says %q", q, p.text(".cb-note"))
+		}
+	}
+}
+
+func TestHistorySaysWhyARequestIDMayBeMissing(t *testing.T) {
+	for days, old := range map[int]string{0: "", 30: "older than 30 days"} {
+		w := newWorld(t, func(o *Options) { o.Retention = time.Duration(days) * 24 * time.Hour })
+		p := w.as(store.Support).get("/history?q=Id-0123456789abcdef0123456789abcdef-O-Seq-1")
+		got := p.text(".cb-empty p")
+		if !strings.HasPrefix(got, w.T("history.no_request_id", "Value", "Id-0123456789abcdef0123456789abcdef-O-Seq-1")) || strings.Contains(got, "older than") != (old != "") || !strings.Contains(got, old) {
+			t.Errorf("kept for %d days, the page says %q", days, got)
+		}
+	}
 }
 
 // TestDigitsMayBeTheBeginningOfARequestID is about the short form in the list, which can be digits alone.

@@ -98,8 +98,10 @@ func (u understood) without(c chip) string {
 // term is one word of a search, or a filter such as app:1400000001 or by:"Mei Lin".
 type term struct{ raw, name, value string }
 
-// filterNames are the filters that can be typed.
-var filterNames = []string{"app", "code", "by", "outcome", "kind", "from", "to"}
+// filterNames are the filters that can be typed; those behind are other names of some.
+var filterNames = []string{"app", "code", "by", "outcome", "kind", "from", "to", "since", "until"}
+
+var otherNames = map[string]string{"since": "from", "until": "to"}
 
 var oneTerm = regexp.MustCompile(`(?i)^(?:(` + strings.Join(filterNames, "|") + `)[:：](?:"([^"]*)"?|(\S*))|\S+)`)
 
@@ -107,10 +109,23 @@ func terms(q string) []term {
 	var list []term
 	for q = strings.TrimSpace(q); q != ""; q = strings.TrimLeftFunc(q, unicode.IsSpace) {
 		m := oneTerm.FindStringSubmatch(q)
-		list = append(list, term{raw: m[0], name: strings.ToLower(m[1]), value: m[2] + m[3]})
+		name := strings.ToLower(m[1])
+		list = append(list, term{raw: m[0], name: orElse(otherNames[name], name), value: m[2] + m[3]})
 		q = q[len(m[0]):]
 	}
 	return list
+}
+
+// likeFilter is a word that looks as if it was meant as a filter. Addresses, hosts with ports, times and ids do not.
+var likeFilter = regexp.MustCompile(`(?i)^([a-z_]{2,20})[:：](?:"|[^/0-9:"]).*$`)
+
+// noFilters notes words that are written like filters but are none; they are looked for as words all the same.
+func (u *understood) noFilters(places []int) {
+	for _, i := range places {
+		if m := likeFilter.FindStringSubmatch(u.terms[i].raw); m != nil {
+			u.ignore("filter", m[1]+":")
+		}
+	}
 }
 
 // understand reads the search field and the tab.
@@ -369,6 +384,7 @@ func (s *server) words(ctx context.Context, u *understood, text string, places [
 		u.add("by", text, places...)
 		return nil
 	}
+	u.noFilters(places)
 	for i, n := range places {
 		raw := u.terms[n].raw
 		if i >= maxWords || len(raw) > maxWord {
