@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -112,6 +113,59 @@ func parse(args []string, stdout io.Writer) (command string, o options, err erro
 	// What stands for arguments, such as <name>, is no part of the command.
 	words := slices.DeleteFunc(strings.Fields(k.Command()), func(w string) bool { return strings.HasPrefix(w, "<") })
 	return strings.Join(words, " "), o, nil
+}
+
+// unknownVariables warns of variables that are named like ours and set nothing, each with the known one that is nearest.
+// Their values stay out: they can be secrets.
+func unknownVariables(environment []string, log *slog.Logger) {
+	known := knownVariables()
+	for _, v := range environment {
+		name, _, _ := strings.Cut(v, "=")
+		ours := strings.HasPrefix(name, "CALLBOARD_") && !strings.HasPrefix(name, "CALLBOARD_TEST_") // those are for tests
+		if !ours || slices.Contains(known, name) {
+			continue
+		}
+		near := slices.MinFunc(known, func(a, b string) int { return cmp.Compare(edits(name, a), edits(name, b)) })
+		log.Warn("a variable of the environment is not known and has no effect", "variable", name, "nearest", near)
+	}
+}
+
+// knownVariables are those of all commands.
+func knownVariables() []string {
+	var o options
+	var list []string
+	parser, err := kong.New(&o)
+	if err != nil {
+		return nil
+	}
+	for _, n := range append(parser.Model.Leaves(false), parser.Model.Node) {
+		for _, f := range n.Flags {
+			list = append(list, f.Envs...)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// edits counts the letters to add, remove or replace that make a of b.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		corner := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replaced := corner
+			if a[i] != b[j] {
+				replaced++
+			}
+			corner = row[j+1]
+			row[j+1] = min(replaced, row[j]+1, corner+1)
+		}
+	}
+	return row[len(b)]
 }
 
 func (o options) level() slog.Level {

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -64,6 +65,9 @@ func runDemo(ctx context.Context, o demoOptions, log *slog.Logger, stdout io.Wri
 		return err
 	}
 	defer unlock()
+	if err := markTemporary(o.Data, folder); err != nil {
+		return err
+	}
 	w, err := listen(ctx, o.Listen)
 	if err != nil {
 		return err
@@ -96,7 +100,8 @@ const (
 // demoFolder is the folder to keep, or a temporary one. It refuses that of a real console, which is no place for sample users.
 func demoFolder(data string) (folder string, remove func(), err error) {
 	if data == "" {
-		folder, err = os.MkdirTemp("", "callboard-demo-")
+		removeLeftOver()
+		folder, err = os.MkdirTemp("", demoPrefix)
 		return folder, func() { _ = os.RemoveAll(folder) }, err
 	}
 	if !notThere(filepath.Join(data, demoDatabase)) && notThere(filepath.Join(data, demoNote)) {
@@ -106,6 +111,42 @@ func demoFolder(data string) (folder string, remove func(), err error) {
 		return "", nil, fmt.Errorf("--data: making the folder: %w", err)
 	}
 	return data, func() {}, nil
+}
+
+// demoPrefix begins the names of temporary folders; demoMarker in one says that it may be removed once nobody runs on it.
+const (
+	demoPrefix = "callboard-demo-"
+	demoMarker = "temporary-demo"
+)
+
+var demoName = regexp.MustCompile(`^` + demoPrefix + `[0-9]+$`)
+
+// markTemporary marks a folder that nobody asked to keep. It comes after the lock, so that a marked folder without one
+// is left over.
+func markTemporary(data, folder string) error {
+	if data != "" {
+		return nil
+	}
+	return os.WriteFile(filepath.Join(folder, demoMarker), []byte("A demo removes this folder when it stops.\n"), 0o600)
+}
+
+// removeLeftOver removes the temporary folders of demos that were killed. What cannot be removed stays.
+func removeLeftOver() {
+	list, err := os.ReadDir(os.TempDir())
+	if err != nil {
+		return
+	}
+	for _, e := range list {
+		folder := filepath.Join(os.TempDir(), e.Name())
+		marker, err := os.Lstat(filepath.Join(folder, demoMarker))
+		if !e.IsDir() || !demoName.MatchString(e.Name()) || err != nil || !marker.Mode().IsRegular() {
+			continue
+		}
+		if unlock, err := lockFolder(folder); err == nil {
+			_ = os.RemoveAll(folder)
+			unlock()
+		}
+	}
 }
 
 func startDemoSandbox(folder string) (*sandbox.Server, error) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -396,4 +397,59 @@ func TestSandboxAlone(t *testing.T) {
 		t.Errorf("the journal outlived the restart: %d %s", status, journal)
 	}
 	mustStop(t, p)
+}
+
+// TestDemoRemovesWhatKilledOnesLeft: the folder of a killed demo goes with the next start; one that runs, and whatever only
+// looks like a folder of ours, stays.
+func TestDemoRemovesWhatKilledOnesLeft(t *testing.T) {
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	killed := launch(t, nil, "demo", "--listen=127.0.0.1:0")
+	killed.line("Nothing here talks to Tencent.")
+	left := entries(t, temporary)
+	killed.kill()
+	if len(left) != 1 {
+		t.Fatalf("a demo made %q", left)
+	}
+	running := launch(t, nil, "demo", "--listen=127.0.0.1:0")
+	running.line("Nothing here talks to Tencent.")
+	runs := entries(t, temporary)
+	if len(runs) != 1 || runs[0] == left[0] {
+		t.Fatalf("after another start there is %q, before %q", runs, left)
+	}
+	others := []string{"callboard-demo-1", "callboard-demo-x", "other-2"}
+	for _, name := range others {
+		if err := os.Mkdir(filepath.Join(temporary, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range others[1:] {
+		if err := os.WriteFile(filepath.Join(temporary, name, demoMarker), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	third := launch(t, nil, "demo", "--listen=127.0.0.1:0")
+	third.line("Nothing here talks to Tencent.")
+	mustStop(t, third)
+	want := append(runs, others...)
+	slices.Sort(want)
+	got := entries(t, temporary)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("folders (-want +got):\n%s", diff)
+	}
+}
+
+// entries are the names of what a folder holds, without what is in folders.
+func entries(t *testing.T, folder string) []string {
+	t.Helper()
+	found, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for _, e := range found {
+		list = append(list, e.Name())
+	}
+	return list
 }

@@ -74,6 +74,7 @@ func oneLine(err error) string { return strings.Join(strings.Fields(err.Error())
 
 func carryOut(ctx context.Context, command string, o options, stdout, stderr io.Writer) error {
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: o.level()}))
+	unknownVariables(os.Environ(), log)
 	switch command {
 	case "demo":
 		return runDemo(ctx, o.Demo, log, stdout)

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -357,5 +359,20 @@ func TestReachable(t *testing.T) {
 		if got := reachable(row.address); got != row.want {
 			t.Errorf("%s: %s, want %s", row.address, got, row.want)
 		}
+	}
+}
+
+func TestUnknownVariablesAreNamed(t *testing.T) {
+	for name, near := range map[string]string{"CALLBOARD_LISTNE": "CALLBOARD_LISTEN", "CALLBOARD_DATABSE_FILE": "CALLBOARD_DATABASE_FILE", "CALLBOARD_TIMEZONE": "CALLBOARD_TIME_ZONE", "CALLBOARD_LISTEN": "", "CALLBOARD_DEMO_PASSWORD": "", "CALLBOARD_LOG_LEVEL": "", "OTHER_LISTNE": ""} {
+		var out bytes.Buffer
+		unknownVariables([]string{name + "=a-secret"}, slog.New(slog.NewTextHandler(&out, nil)))
+		said := strings.Contains(out.String(), "variable="+name+" nearest="+near+"\n")
+		if said != (near != "") || (near == "" && out.Len() > 0) || strings.Contains(out.String(), "a-secret") {
+			t.Errorf("%s: %q, want %q to be named", name, out.String(), near)
+		}
+	}
+	t.Setenv("CALLBOARD_PROXI", "x")
+	if got := finish(t, "version"); got.Code != 0 || !strings.Contains(got.Stderr, "nearest=CALLBOARD_PROXY") {
+		t.Errorf("a start says %q", got.Stderr)
 	}
 }

@@ -153,8 +153,9 @@ func answerAt(v *views.AtPage, k clock, t time.Time, known store.At) {
 		v.Headline = p.T("at.known", "Time", when)
 		v.Text = p.T("at.proof", "From", k.stamp(known.Proof.From), "Until", k.stamp(known.Proof.Until))
 		d := changes.Compare(known.Proof.Configuration, known.Proof.Configuration)
-		url, set := urlDiff(p, d, "diff.after"), setDiff(p, d)
-		v.URL, v.Set = &url, &set
+		url := urlDiff(p, d, "diff.after")
+		v.URL, v.Events = &url, words(p, known.Proof.Configuration.Commands())
+		v.Count = p.N("at.events", len(v.Events))
 		return
 	}
 	v.Level, v.Icon = "idle", "help-circle"
@@ -182,10 +183,14 @@ func evidenceFacts(p *i18n.Printer, k clock, id string, e *store.Evidence) []vie
 		at = e.From
 	}
 	f := views.Fact{Name: p.T(id), Text: p.T("at.seen", "Time", k.stamp(at), "What", text)}
-	if e.Number == 0 {
-		return []views.Fact{f}
+	list := []views.Fact{f}
+	if words := c.Commands(); len(words) > 0 {
+		list = append(list, views.Fact{Name: p.T(id + "_events"), Text: join(p, eventNames(p, words))})
 	}
-	return []views.Fact{f, {Name: p.T("at.set_by"), Text: "#" + itoa64(e.Number), Href: views.ChangePath(e.Number)}}
+	if e.Number == 0 {
+		return list
+	}
+	return append(list, views.Fact{Name: p.T("at.set_by"), Text: "#" + itoa64(e.Number), Href: views.ChangePath(e.Number)})
 }
 
 // restore fills the form with what an entry holds; what the cloud has now and the entry had not stays ticked and is

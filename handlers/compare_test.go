@@ -270,6 +270,11 @@ func TestTimeMachineSaysWhatItCannotKnow(t *testing.T) {
 	w.exec(`INSERT INTO readings (sdkappid, digest, first_seen, last_seen, request_id) SELECT sdkappid, digest, first_seen + 7200000, last_seen + 7200000, '' FROM readings`)
 	if p := b.get(atPath("2026-03-01T10:30")); p.text("article h2") != w.T("at.not_known", "Time", "1 Mar 2026 10:30:00 (UTC)") || p.text("article p") != w.T("at.not_known_text")+" "+w.T("at.same_around") {
 		t.Errorf("the same around: %q, %q", p.text("article h2"), p.text("article p"))
+	} else if got := p.fact(w.T("at.before_events")); !strings.Contains(got, w.T("command."+created+".name")) {
+		t.Errorf("the events of before are %q", got)
+	}
+	if p := b.get(atPath("2026-03-01T09:30")); !strings.Contains(p.text("section"), w.T("app.events")) || strings.Contains(p.text("main"), w.T("diff.same_events")) || p.count(".cb-set li") == 0 {
+		t.Errorf("what was known is said in the words of a comparison: %q", p.text("main"))
 	}
 }
 

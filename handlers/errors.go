@@ -132,7 +132,8 @@ func (s *server) handleError(err error, c echo.Context) {
 	if p.status == http.StatusTooManyRequests {
 		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(retryAfter))
 	}
-	if c.Request().Method == http.MethodHead {
+	if headOnly(c) {
+		c.Response().Header().Set(echo.HeaderContentType, echo.MIMETextHTMLCharsetUTF8)
 		_ = c.NoContent(p.status)
 		return
 	}

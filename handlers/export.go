@@ -69,6 +69,10 @@ func (s *server) exportHistory(c echo.Context, f format) error {
 	if err != nil {
 		return err
 	}
+	if headOnly(c) {
+		c.Response().Header().Set(echo.HeaderContentType, f.media)
+		return c.NoContent(http.StatusOK) // nothing is taken
+	}
 	if err := s.Store.HistoryExported(ctx, actor(c), f.name, asked.href("/history")); err != nil {
 		return err
 	}

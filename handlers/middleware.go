@@ -22,6 +22,7 @@ const (
 	idKey      = "id"
 	sessionKey = "session"
 	csrfKey    = "csrf"
+	headKey    = "head"
 )
 
 // guards check a request in the decided order: session, role with its apps, cross-origin, form token.
@@ -49,6 +50,31 @@ func (s *server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 		allowAnswer(c)
 		return next(c)
 	}
+}
+
+// answerHead answers HEAD as GET, with the same checks; net/http leaves the body out. What a page shows only once, or
+// writes down when it is fetched, asks headOnly.
+func answerHead(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().Method == http.MethodHead {
+			r := *c.Request() // the server has to go on seeing HEAD
+			r.Method = http.MethodGet
+			c.SetRequest(&r)
+			c.Set(headKey, true)
+		}
+		return next(c)
+	}
+}
+
+// headOnly tells that nobody reads the body.
+func headOnly(c echo.Context) bool { return c.Get(headKey) != nil }
+
+// method is the method as it was asked.
+func method(c echo.Context) string {
+	if headOnly(c) {
+		return http.MethodHead
+	}
+	return c.Request().Method
 }
 
 func (s *server) recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
@@ -100,7 +126,7 @@ func (s *server) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 		if strings.HasPrefix(c.Request().URL.Path, "/static/") || strings.HasSuffix(c.Path(), "z") {
 			return nil
 		}
-		s.Log.Info("request", "id", c.Get(idKey), "method", c.Request().Method, "path", loggedPath(c),
+		s.Log.Info("request", "id", c.Get(idKey), "method", method(c), "path", loggedPath(c),
 			"status", c.Response().Status, "ms", time.Since(start).Milliseconds(), "user", userName(c), "address", c.RealIP())
 		return nil
 	}

@@ -113,7 +113,7 @@ func (s *server) renderPlan(c echo.Context, status int, a store.App, plan change
 // newToken shows a generated token once, to the person who made the plan, so that the receiver can learn it before the
 // switch.
 func (s *server) newToken(c echo.Context, v *views.ReviewPage, plan changes.FullPlan) error {
-	if plan.Kind != store.KindToken || plan.State.Number != 0 || !mayWrite(c, plan.SDKAppID) {
+	if headOnly(c) || plan.Kind != store.KindToken || plan.State.Number != 0 || !mayWrite(c, plan.SDKAppID) {
 		return nil
 	}
 	token, err := s.Store.ShowToken(c.Request().Context(), actor(c), plan.ID)

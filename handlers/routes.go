@@ -19,11 +19,14 @@ func (s *server) routes(e *echo.Echo) error {
 			return
 		}
 		e.Add(method, path, h, guards(need)...)
+		if method == "GET" {
+			e.Add("HEAD", path, h, guards(need)...)
+		}
 	}
 	r := func(method, path string, h echo.HandlerFunc) { add(method, path, h, s.guards) }
 	// What is no page asks for nobody's session, so that it answers when the database does not.
 	file := func(path string, h echo.HandlerFunc) { add("GET", path, h, s.openGuards) }
-	e.Use(s.identify, s.recoverPanics, s.secureHeaders, s.logRequest, limitHeader, s.limitBody, gzipPages())
+	e.Use(answerHead, s.identify, s.recoverPanics, s.secureHeaders, s.logRequest, limitHeader, s.limitBody, gzipPages())
 
 	file("/healthz", s.showHealth)
 	file("/readyz", s.showReadiness)

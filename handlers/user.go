@@ -20,7 +20,11 @@ func (s *server) invite(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if text := nameFault(v.P, name); text != "" {
+	text, err := s.newNameFault(c, v.P, name)
+	if err != nil {
+		return err
+	}
+	if text != "" {
 		v.NameError = append(v.NameError, text)
 	}
 	if err := checkRights(&v, f); err != nil {
@@ -78,6 +82,9 @@ func (s *server) showUser(c echo.Context) error {
 	v, err := s.userPage(c, x, formOfRights(x.User))
 	if err != nil {
 		return err
+	}
+	if headOnly(c) {
+		return s.render(c, http.StatusOK, views.EditUser(v)) // the link waits for who reads it
 	}
 	if token := s.Cookies.Take(c.Response(), c.Request(), userPath(x.ID)); token != "" {
 		v.Once = &views.OnceLink{Title: v.P.T("user.link_title", "Name", x.Name), Text: v.P.T("user.link_text"), Address: s.origin(c) + "/welcome/" + token}

@@ -98,11 +98,22 @@ func (s *server) apps(c echo.Context) ([]store.AppRow, error) {
 
 func (s *server) appNames(c echo.Context) (map[int64]string, error) {
 	list, err := s.apps(c)
-	names := map[int64]string{}
+	return appLabels(s.printer(c), list), err
+}
+
+// appLabels are the names of apps; those that several share are told apart by environment and SDKAppID.
+func appLabels(p *i18n.Printer, list []store.AppRow) map[int64]string {
+	count, names := map[string]int{}, map[int64]string{}
+	for _, a := range list {
+		count[store.Key(a.Name)]++
+	}
 	for _, a := range list {
 		names[a.SDKAppID] = a.Name
+		if count[store.Key(a.Name)] > 1 {
+			names[a.SDKAppID] = p.T("users.same_name", "Name", a.Name, "Environment", p.T("environment."+a.Environment), "ID", itoa64(a.SDKAppID))
+		}
 	}
-	return names, err
+	return names
 }
 
 // rightsForm is what somebody chose for a person.
@@ -151,8 +162,9 @@ func (s *server) fillRights(c echo.Context, v *views.UserPage, f rightsForm) err
 		v.Rights.Roles = append(v.Rights.Roles, views.RoleOption{Option: views.Option{Value: r, Text: v.P.T("role." + r), Selected: r == f.role}, Help: v.P.T("role_help." + r)})
 	}
 	v.Rights.Limited = f.scope == "chosen"
+	names := appLabels(v.P, list)
 	for _, a := range list {
-		v.Rights.Apps = append(v.Rights.Apps, views.Option{Value: itoa64(a.SDKAppID), Text: a.Name, Selected: slices.Contains(f.apps, a.SDKAppID)})
+		v.Rights.Apps = append(v.Rights.Apps, views.Option{Value: itoa64(a.SDKAppID), Text: names[a.SDKAppID], Selected: slices.Contains(f.apps, a.SDKAppID)})
 	}
 	return nil
 }

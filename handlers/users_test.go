@@ -408,3 +408,39 @@ func TestBrowserName(t *testing.T) {
 		}
 	}
 }
+
+func TestLookAlikeNamesAreRefused(t *testing.T) {
+	w := newWorld(t)
+	b := w.as(store.Admin)
+	for name, fault := range map[string]string{
+		"lena": "", "lena.k-2_x@example.com": "", "мария": "", "李明": "", "jos\u00e9": "",
+		"admin": "user.taken", "ADMIN": "user.taken", "\u0430dmin": "user.name_letters", "ad\u200bmin": "user.name_fault", "\u202enimda": "user.name_fault", "ａｄｍｉｎ": "user.name_letters",
+		"a/b": "user.name_letters", "<b>": "user.name_letters", "мei": "user.name_letters", "ѕυрроrт": "user.name_letters",
+	} {
+		p := b.post("/users/new", url.Values{"username": {name}, "role": {store.Support}, "scope": {"all"}})
+		if fault == "" {
+			wantStatus(t, p, http.StatusSeeOther)
+			continue
+		}
+		if p.Code != http.StatusUnprocessableEntity || p.text("#username-err") != w.T(fault) {
+			t.Errorf("%q: %d, %q", name, p.Code, p.text("#username-err"))
+		}
+	}
+	wantStatus(t, b.post("/users/new", url.Values{"username": {"ace"}, "role": {store.Support}, "scope": {"all"}}), http.StatusSeeOther)
+	p := b.post("/users/new", url.Values{"username": {"асе"}, "role": {store.Support}, "scope": {"all"}})
+	if got := p.text("#username-err"); got != w.T("user.name_like", "Name", "ace") {
+		t.Errorf("the Cyrillic twin of ace: %q", got)
+	}
+}
+
+func TestAppsOfOneNameAreToldApart(t *testing.T) {
+	w := newWorld(t)
+	w.addApp(77, "aurora stage")
+	w.exec(`UPDATE apps SET environment = 'staging' WHERE sdkappid = 77`)
+	got := w.as(store.Admin).get("/users/new").text("#rights-apps, form")
+	for _, want := range []string{"Aurora Stage (production, 20010452)", "aurora stage (staging, 77)", "Harbor Shop"} {
+		if !strings.Contains(got, want) || strings.Contains(got, "Harbor Shop (") {
+			t.Errorf("the page says %q, without %q", got, want)
+		}
+	}
+}
