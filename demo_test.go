@@ -431,7 +431,7 @@ func TestDemoRemovesWhatKilledOnesLeft(t *testing.T) {
 	third := launch(t, nil, "demo", "--listen=127.0.0.1:0")
 	third.line("Nothing here talks to Tencent.")
 	mustStop(t, third)
-	want := append(runs, others...)
+	want := slices.Concat(runs, others)
 	slices.Sort(want)
 	got := entries(t, temporary)
 	slices.Sort(got)

@@ -39,10 +39,7 @@ func (b *browser) fetch(base, method, path string) fetched {
 // listening serves a world on a port of its own.
 func (w *world) listening() string {
 	server := httptest.NewServer(w.pages)
-	w.t.Cleanup(func() {
-		http.DefaultTransport.(*http.Transport).CloseIdleConnections() //nolint:forcetypeassert // the one of net/http
-		server.Close()
-	})
+	w.t.Cleanup(server.Close) // idle connections of the client too
 	return server.URL
 }
 

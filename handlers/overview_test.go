@@ -62,7 +62,7 @@ func TestOverview(t *testing.T) {
 		if diff := cmp.Diff([]string{w.T("app_state.unknown") + " 1", w.T("app_state.drifted") + " 1"}, cells(p, section("h-apps"))); diff != "" {
 			t.Errorf("apps by state (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff([]string{"Harbor Shop, production " + w.T("app_state.unknown") + " #4", "Aurora Stage, production " + w.T("app_state.drifted") + " #3"}, cells(p, section("h-open"))); diff != "" {
+		if diff := cmp.Diff([]string{"Harbor Shop, production " + w.T("app_state.unknown") + "#4", "Aurora Stage, production " + w.T("app_state.drifted") + "#3"}, cells(p, section("h-open"))); diff != "" {
 			t.Errorf("open (-want +got):\n%s", diff)
 		}
 		if p.count(section("h-open")+` a[href="`+unknown+`"]`) != 1 {
