@@ -18,7 +18,7 @@ func (t TicksMissing) Error() string { return "boxes have to be ticked first" }
 // Apply carries a plan out and returns the number of its change. One plan has one change, however often it is applied:
 // a repeated Apply returns the first one's number. It returns when the outcome is known, or after ResultWait.
 //
-// Errors: ErrPlanGone, ErrNothing, store.ErrArchived, TicksMissing, *store.OpenChangeError, store.ErrUnavailable; with
+// Errors: ErrPlanGone, ErrNothing, ErrStopping, store.ErrArchived, TicksMissing, *store.OpenChangeError, store.ErrUnavailable; with
 // any of them no call was made and nothing was written.
 func (s *Service) Apply(ctx context.Context, a store.Actor, sdkappid int64, id string, ticks []string) (int64, error) {
 	p, err := s.Plan(ctx, sdkappid, id)
@@ -29,16 +29,27 @@ func (s *Service) Apply(ctx context.Context, a store.Actor, sdkappid int64, id s
 	if err != nil {
 		return 0, err
 	}
+	if !s.calls.begin() {
+		return 0, ErrStopping
+	}
+	carried := false
+	defer func() {
+		if !carried {
+			s.calls.end()
+		}
+	}()
 	s.reached(PointBeforeIntent)
 	number, attempt, made, err := s.openChange(ctx, a, p, target)
 	if err != nil || !made {
 		return number, err
 	}
 	done := make(chan struct{})
-	s.calls.Go(func() {
+	carried = true
+	go func() {
+		defer s.calls.end()
 		defer close(done)
 		s.carryOut(context.WithoutCancel(ctx), a, number, attempt, p, target)
-	})
+	}()
 	wait := time.NewTimer(ResultWait)
 	defer wait.Stop()
 	select {

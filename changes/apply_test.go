@@ -514,6 +514,46 @@ func TestClosedTab(t *testing.T) {
 	})
 }
 
+// TestStopping closes a service while plans are applied through it, as requests do that outlive their time when the program
+// stops: each is carried out to its end or turned down without a row, and a plan that was turned down works elsewhere.
+func TestStopping(t *testing.T) {
+	onBoth(t, func(t *testing.T, r *rig) {
+		s := r.service(r.regions)
+		plans := make([]store.Plan, 12)
+		for i := range plans {
+			plans[i] = r.plan(r.app(before), wanted)
+		}
+		numbers, refused := make([]int64, len(plans)), make([]error, len(plans))
+		var posts sync.WaitGroup
+		for i, p := range plans {
+			posts.Go(func() { numbers[i], refused[i] = s.Apply(r.ctx(), mei, p.SDKAppID, p.ID, nil) })
+			if i == len(plans)/2 {
+				posts.Go(func() { s.Close(context.Background()) })
+			}
+		}
+		posts.Wait()
+		s.Close(context.Background())
+		late := r.plan(r.app(before), wanted)
+		if n, err := s.Apply(r.ctx(), mei, late.SDKAppID, late.ID, nil); !errors.Is(err, ErrStopping) || n != 0 {
+			t.Errorf("after Close: change %d, %v, want ErrStopping", n, err)
+		}
+		for i, p := range plans {
+			if refused[i] == nil {
+				if c := r.change(numbers[i]); c.Outcome != store.Applied {
+					t.Errorf("change %d is %s after Close", c.Number, c.Outcome)
+				}
+				continue
+			}
+			if !errors.Is(refused[i], ErrStopping) || len(r.writes(p.SDKAppID)) != 0 {
+				t.Errorf("app %d: %v, %d writes", p.SDKAppID, refused[i], len(r.writes(p.SDKAppID)))
+			}
+			if c := r.apply(p); c.Outcome != store.Applied {
+				t.Errorf("the plan that was turned down ended %s", c.Outcome)
+			}
+		}
+	})
+}
+
 // TestDeadlineOfTheWrite: an answer that does not come in time leaves the change open; the call may still land.
 func TestDeadlineOfTheWrite(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, db storetest.Database) {
@@ -686,7 +726,7 @@ func TestOutcomeIsWrittenAgain(t *testing.T) {
 				ctx, cancel := context.WithCancel(r.ctx())
 				cancel()
 				s.Close(ctx)
-				s.calls.Wait()
+				s.Close(context.Background())
 			}
 			rename("away", "change_steps")
 			number := r.receive(done)

@@ -49,6 +49,8 @@ var (
 	ErrNoRegion = errors.New("the region is not known")
 	// ErrNotOpen says that the change is settled already.
 	ErrNotOpen = errors.New("the change is not open")
+	// ErrStopping says that the process ends, so that it begins no change any more.
+	ErrStopping = errors.New("the console is stopping")
 	// ErrNoReading says that the app has to be read first, and that this failed.
 	ErrNoReading = errors.New("the app could not be read")
 )
@@ -96,7 +98,7 @@ type Service struct {
 	writeDeadline time.Duration
 
 	wake    chan struct{}
-	calls   sync.WaitGroup // changes under way
+	calls   calls
 	life    context.Context
 	end     context.CancelFunc
 	resting hosts
@@ -104,7 +106,7 @@ type Service struct {
 
 // New makes a Service. Run must be running for changes to be settled; Close waits for those under way.
 func New(o Options) *Service {
-	s := &Service{store: o.Store, client: o.Client, regions: o.Regions, log: o.Log, clock: o.Clock, lease: o.Lease, grace: o.Grace, watchEvery: o.WatchEvery, reached: o.Reached, wake: make(chan struct{}, 1)}
+	s := &Service{store: o.Store, client: o.Client, regions: o.Regions, log: o.Log, clock: o.Clock, lease: o.Lease, grace: o.Grace, watchEvery: o.WatchEvery, reached: o.Reached, wake: make(chan struct{}, 1), calls: calls{idle: make(chan struct{})}}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -125,19 +127,53 @@ func New(o Options) *Service {
 	return s
 }
 
-// Close waits until every change under way has its outcome written, at most until ctx ends. What is left then is settled
-// by the next process.
+// Close lets no change begin any more and waits until every one under way has its outcome written, at most until ctx
+// ends. What is left then is settled by the next process. It may be repeated.
 func (s *Service) Close(ctx context.Context) {
-	done := make(chan struct{})
-	go func() {
-		s.calls.Wait()
-		close(done)
-	}()
 	select {
-	case <-done:
+	case <-s.calls.close():
 	case <-ctx.Done():
 	}
 	s.end()
+}
+
+// calls counts the changes under way. A sync.WaitGroup would not do: requests that outlive the time they get when the
+// program stops may still want to begin one while Close waits.
+type calls struct {
+	mu     sync.Mutex
+	n      int
+	closed bool
+	idle   chan struct{} // closed when nothing is under way and nothing can begin
+}
+
+// begin takes a place for one change; false: none begins any more.
+func (c *calls) begin() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.n++
+	}
+	return !c.closed
+}
+
+// end gives the place of a change back.
+func (c *calls) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n--; c.closed && c.n == 0 {
+		close(c.idle)
+	}
+}
+
+// close lets nothing begin any more; what it returns is closed once nothing is under way.
+func (c *calls) close() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed && c.n == 0 {
+		close(c.idle)
+	}
+	c.closed = true
+	return c.idle
 }
 
 func (s *Service) now() int64 { return s.clock().UnixMilli() }

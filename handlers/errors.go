@@ -66,6 +66,8 @@ func problemOf(err error) problem {
 		return problem{http.StatusConflict, "nothing"}
 	case errors.Is(err, store.ErrUnavailable):
 		return problem{http.StatusServiceUnavailable, "store"}
+	case errors.Is(err, changes.ErrStopping):
+		return problem{http.StatusServiceUnavailable, "stopping"}
 	case errors.Is(err, auth.ErrBusy):
 		return problem{http.StatusServiceUnavailable, "busy"}
 	case errors.As(err, &need):

@@ -96,6 +96,19 @@ func TestPanicInsideCompression(t *testing.T) {
 	}
 }
 
+// TestStopping posts a plan to a console that is being stopped.
+func TestStopping(t *testing.T) {
+	w := newWorld(t)
+	x := prepare(w)
+	b := w.as(store.Operator)
+	before := len(w.box.Journal())
+	w.changes.Close(t.Context())
+	p := b.post(formOf(appID)+"/apply", url.Values{"plan": {strings.TrimPrefix(x.plan, formOf(appID)+"/review/")}})
+	if p.Code != http.StatusServiceUnavailable || p.text("h1") != w.T("problem.stopping.title") || len(w.box.Journal()) != before {
+		t.Errorf("%d, %s, %d calls", p.Code, heading(p), len(w.box.Journal())-before)
+	}
+}
+
 func TestStoreGone(t *testing.T) {
 	w := newWorld(t)
 	x := prepare(w)
