@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"net"
@@ -155,12 +156,21 @@ func (s *server) loadSession(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		c.Set(sessionKey, &session)
 		if !session.Fresh {
-			if err := s.Store.TouchSession(ctx, id); err != nil {
+			if err := s.touch(ctx, id); err != nil {
 				s.Log.Error("the last use of a session could not be written", "err", err)
 			}
 		}
 		return next(c)
 	}
+}
+
+// touchWait is how long a page waits for the last use of its session to be written: it can do without.
+const touchWait = 300 * time.Millisecond
+
+func (s *server) touch(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, touchWait)
+	defer cancel()
+	return s.Store.TouchSession(ctx, id)
 }
 
 func (s *server) requireRole(need auth.Need) echo.MiddlewareFunc {

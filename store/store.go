@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -25,8 +26,8 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// writeLimit bounds a writing transaction, the wait for the writer included, so that a page can say
-// in time that the store cannot be written. Tests make it shorter.
+// writeLimit bounds a reading statement or a writing transaction, the wait for the writer included, so that a page can say
+// in time that the store does not answer. Tests make it shorter.
 var writeLimit = 5500 * time.Millisecond
 
 var (
@@ -43,6 +44,33 @@ var (
 	ErrKeys = errors.New("the key set does not belong to this database")
 )
 
+// Once a wait was in vain, others wait no longer than this for tiredFor: a page needs several statements, and all of
+// them together have to fit into the six seconds in which it says that the store does not answer.
+const (
+	shortLimit = 400 * time.Millisecond
+	tiredFor   = 5 * time.Second
+)
+
+// patience is how long reads or writes wait for the database.
+type patience struct{ tired atomic.Int64 } // until when, in Unix nanoseconds; 0 for not
+
+func (p *patience) limit() time.Duration {
+	if time.Now().UnixNano() < p.tired.Load() {
+		return min(shortLimit, writeLimit)
+	}
+	return writeLimit
+}
+
+// learn looks at how a wait ended: limited is over and its caller's context is not when the wait was in vain.
+func (p *patience) learn(caller, limited context.Context) {
+	switch {
+	case limited.Err() == nil:
+		p.tired.Store(0)
+	case caller.Err() == nil:
+		p.tired.Store(time.Now().Add(tiredFor).UnixNano())
+	}
+}
+
 // Store is the console's memory. It is safe for concurrent use.
 type Store struct {
 	dialect dialect
@@ -52,11 +80,12 @@ type Store struct {
 	clock   func() time.Time
 	reached func(point string)
 
-	statements sync.Map // of reading queries by their text
-	known      *memo[string, Configuration] // by digest
-	begun      *memo[int64, beginning]      // by number
-	read       *memo[int64, string]         // digests by reading
-	close      func() error
+	writes, reads patience
+	statements    sync.Map                     // of reading queries by their text
+	known         *memo[string, Configuration] // by digest
+	begun         *memo[int64, beginning]      // by number
+	read          *memo[int64, string]         // digests by reading
+	close         func() error
 }
 
 // dialect is what differs between the databases outside the schema.
@@ -227,8 +256,14 @@ func (s *Store) sql(query string) string {
 
 // write runs f in one transaction; an error of f rolls everything back.
 func (s *Store) write(ctx context.Context, f func(*tx) error) error {
-	ctx, cancel := context.WithTimeout(ctx, writeLimit)
+	limited, cancel := context.WithTimeout(ctx, s.writes.limit())
 	defer cancel()
+	err := s.writeWithin(limited, f)
+	s.writes.learn(ctx, limited)
+	return err
+}
+
+func (s *Store) writeWithin(ctx context.Context, f func(*tx) error) error {
 	t, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return unavailable(err)
@@ -263,8 +298,28 @@ func unavailable(err error) error {
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
-// row runs a reading query for one record.
-func (s *Store) row(ctx context.Context, query string, args ...any) *sql.Row {
+// row runs a reading query for one record, within the limit of a read.
+func (s *Store) row(ctx context.Context, query string, args ...any) scanner {
+	limited, cancel := context.WithTimeout(ctx, s.reads.limit())
+	return limitedRow{s.rowWithin(limited, query, args...), func() {
+		s.reads.learn(ctx, limited)
+		cancel()
+	}}
+}
+
+// limitedRow is a row whose limit ends with its Scan.
+type limitedRow struct {
+	*sql.Row
+	end func()
+}
+
+// Scan copies the columns into dest; sql.ErrNoRows when there is no row.
+func (r limitedRow) Scan(dest ...any) error {
+	defer r.end()
+	return r.Row.Scan(dest...)
+}
+
+func (s *Store) rowWithin(ctx context.Context, query string, args ...any) *sql.Row {
 	statement, err := s.prepared(ctx, query) //nolint:sqlclosecheck // kept for the next time
 	if err != nil || statement == nil {
 		// The plain query reports the same fault, in the one way that a row can.
@@ -306,7 +361,10 @@ func (s *Store) query(ctx context.Context, query string, args ...any) (*sql.Rows
 
 // all collects the rows of a reading query.
 func all[T any](ctx context.Context, s *Store, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
-	rows, err := s.query(ctx, query, args...)
+	limited, cancel := context.WithTimeout(ctx, s.reads.limit())
+	defer cancel()
+	defer func() { s.reads.learn(ctx, limited) }()
+	rows, err := s.query(limited, query, args...)
 	if err != nil {
 		return nil, unavailable(err)
 	}

@@ -209,16 +209,7 @@ func (p *process) limitFiles(bytes string) {
 
 // TestDatabaseGone takes a PostgreSQL server away from a running program, and gives it back.
 func TestDatabaseGone(t *testing.T) {
-	r := newRig(t, "postgres", 3)
-	direct := r.addr
-	u, err := url.Parse(direct)
-	must(t, err)
-	between := newServer(t, u.Host)
-	u.Host = between.address
-	r.addr = u.String()
-	p := r.start("")
-	r.addr = direct // for the test itself
-	r.signIn(p)
+	r, p, between := throughServer(t)
 	done := r.mustApply(p, r.mustPlan(p, r.apps[0]))
 	r.withStore(func(s *store.Store) { r.settle(p, s) })
 	o, draft := r.mustPlan(p, r.apps[1]), r.mustPlan(p, r.apps[2])

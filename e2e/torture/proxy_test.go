@@ -41,6 +41,7 @@ type relay struct {
 	mu       sync.Mutex
 	listener net.Listener // nil while it is down
 	conns    map[net.Conn]bool
+	silence  chan struct{} // not nil while it is silent, closed when that ends
 	running  sync.WaitGroup
 }
 
@@ -75,6 +76,7 @@ func (r *relay) up() {
 
 // down refuses connections and ends those that are open.
 func (r *relay) down() {
+	r.speak()
 	r.mu.Lock()
 	if r.listener != nil {
 		_ = r.listener.Close()
@@ -85,6 +87,33 @@ func (r *relay) down() {
 	}
 	r.mu.Unlock()
 	r.running.Wait()
+}
+
+// silent takes what comes and passes nothing on, until speak or down.
+func (r *relay) silent() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.silence = make(chan struct{})
+}
+
+// speak passes on again, what was held back first.
+func (r *relay) speak() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.silence != nil {
+		close(r.silence)
+		r.silence = nil
+	}
+}
+
+// listen returns at once, or when the silence is over.
+func (r *relay) listen() {
+	r.mu.Lock()
+	silence := r.silence
+	r.mu.Unlock()
+	if silence != nil {
+		<-silence
+	}
 }
 
 func (r *relay) hold(conn net.Conn) {
@@ -168,6 +197,7 @@ func (p *proxy) pass(conn net.Conn) error {
 	if _, err := io.Copy(io.Discard, request.Body); err != nil {
 		return err
 	}
+	p.listen()
 	c, target := p.take(request)
 	above, err := net.Dial("tcp", target)
 	if err != nil {
@@ -271,6 +301,7 @@ func (s *server) pass(conn net.Conn) {
 			}
 			lost.Store(true)
 		}
+		s.listen()
 		if _, err := above.Write(message); err != nil {
 			return
 		}
