@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"sync"
 	"testing"
 	"time"
 
+	"callboard/sandbox"
 	"callboard/store"
 )
 
@@ -89,4 +91,83 @@ func throughServer(t *testing.T) (*rig, *process, *server) {
 	r.addr = direct
 	r.signIn(p)
 	return r, p, between
+}
+
+// TestDiskFullMeanwhile lets the disk be full when an answer of Tencent is to be written down, which is done once there is room.
+func TestDiskFullMeanwhile(t *testing.T) {
+	run(newRig(t, "sqlite", 1), func(r *rig) {
+		r.client.Timeout = hangs
+		p := r.start("", "--lease=20s")
+		r.signIn(p)
+		o := r.mustPlan(p, r.apps[0])
+		r.box.Script(sandbox.Fault{Command: "update_callback", Gate: "full"})
+		number := make(chan int64, 1)
+		go func() {
+			n, _, err := r.apply(p, o)
+			if err != nil {
+				t.Error(err)
+			}
+			number <- n
+		}()
+		must(t, r.box.AwaitGate(t.Context(), "full", 1))
+		p.limitFiles("0")
+		r.box.Release("full")
+		n := <-number
+		r.outcome(n, store.Pending)
+		r.pageSays(p, fmt.Sprintf("/changes/%d", n), http.StatusOK, "")
+		p.limitFiles("unlimited")
+		r.withStore(func(s *store.Store) {
+			r.until("the outcome to be written", 100*time.Millisecond, func() bool { return len(r.open(s)) == 0 })
+		})
+		r.outcome(n, store.Applied)
+		p.stop()
+	})
+}
+
+// TestTwoProcesses posts the same plans to two programs on one database at once, kills one in the middle of its calls, and
+// has the other settle what that leaves.
+func TestTwoProcesses(t *testing.T) {
+	run(newRig(t, "postgres", 6), func(r *rig) {
+		r.client.Timeout = hangs
+		one, two := r.start(""), r.start("")
+		r.signIn(one)
+		var orders []order
+		for i, app := range r.apps {
+			orders = append(orders, r.mustPlan([]*process{one, two}[i%2], app))
+		}
+		r.box.Script(sandbox.Fault{Command: "update_callback", Gate: "both", Times: len(orders)})
+		var posts sync.WaitGroup
+		landed := make([][2]int64, len(orders))
+		for i, o := range orders {
+			for j, p := range []*process{one, two} {
+				posts.Go(func() {
+					n, got, err := r.apply(p, o)
+					if err == nil && n == 0 {
+						t.Errorf("app %d: answered with %d", o.app, got.status)
+					}
+					if landed[i][j] = n; err != nil && p == two {
+						t.Error(err)
+					}
+				})
+			}
+		}
+		must(t, r.box.AwaitGate(t.Context(), "both", len(orders)))
+		one.kill()
+		r.box.Release("both")
+		posts.Wait()
+		for i, pair := range landed {
+			if pair[1] == 0 || (pair[0] != 0 && pair[0] != pair[1]) {
+				t.Errorf("app %d: the posts landed on the changes %v", r.apps[i], pair)
+			}
+		}
+		r.withStore(func(s *store.Store) {
+			r.until("the other program to settle everything", 100*time.Millisecond, func() bool { return len(r.open(s)) == 0 })
+		})
+		for _, app := range r.apps {
+			if n := r.writes(app); n != 1 {
+				t.Errorf("app %d was written %d times", app, n)
+			}
+		}
+		two.stop()
+	})
 }
