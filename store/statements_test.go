@@ -248,18 +248,18 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 			}
 			return nil
 		},
-		"Exchange":       func(f fixture) error { return one(f.Exchange(ctx(f.t), 1)) },
-		"GraceOver":      func(f fixture) error { return one(f.GraceOver(ctx(f.t), 1)) },
-		"HasUsers":       func(f fixture) error { return one(f.HasUsers(ctx(f.t))) },
-		"MaySend":        func(f fixture) error { return one(f.MaySend(ctx(f.t), 1, time.Second)) },
-		"Plan":           func(f fixture) error { return one(f.Plan(ctx(f.t), "x")) },
-		"PlanState":      func(f fixture) error { return one(f.PlanState(ctx(f.t), newPlan(aurora, "x"))) },
-		"Session":        func(f fixture) error { return one(f.Session(ctx(f.t), "s1", long)) },
-		"Steps":          func(f fixture) error { return one(f.Steps(ctx(f.t), 1)) },
-		"UserByName":     func(f fixture) error { return one(f.UserByName(ctx(f.t), "mei")) },
-		"Outcomes":       func(f fixture) error { return one2(f.Outcomes(ctx(f.t), 1)) },
-		"AnswerTimes":    func(f fixture) error { return one(f.AnswerTimes(ctx(f.t), 1)) },
-		"FrequentCodes":  func(f fixture) error { return one(f.FrequentCodes(ctx(f.t), 1)) },
+		"Exchange":      func(f fixture) error { return one(f.Exchange(ctx(f.t), 1)) },
+		"GraceOver":     func(f fixture) error { return one(f.GraceOver(ctx(f.t), 1)) },
+		"HasUsers":      func(f fixture) error { return one(f.HasUsers(ctx(f.t))) },
+		"MaySend":       func(f fixture) error { return one(f.MaySend(ctx(f.t), 1, time.Second)) },
+		"Plan":          func(f fixture) error { return one(f.Plan(ctx(f.t), "x")) },
+		"PlanState":     func(f fixture) error { return one(f.PlanState(ctx(f.t), newPlan(aurora, "x"))) },
+		"Session":       func(f fixture) error { return one(f.Session(ctx(f.t), "s1", long)) },
+		"Steps":         func(f fixture) error { return one(f.Steps(ctx(f.t), 1)) },
+		"UserByName":    func(f fixture) error { return one(f.UserByName(ctx(f.t), "mei")) },
+		"Outcomes":      func(f fixture) error { return one2(f.Outcomes(ctx(f.t), 1)) },
+		"AnswerTimes":   func(f fixture) error { return one(f.AnswerTimes(ctx(f.t), 1)) },
+		"FrequentCodes": func(f fixture) error { return one(f.FrequentCodes(ctx(f.t), 1)) },
 		"PruneStep": func(f fixture) error {
 			f.prune()
 			return nil
