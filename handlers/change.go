@@ -196,6 +196,7 @@ func (s *server) renderChange(c echo.Context, status int, e entry, r *rejected) 
 	}
 	difference(&v, e)
 	exchange(&v, e)
+	s.curl(&v, e)
 	v.Facts = s.changeFacts(p, k, e)
 	if err := s.driftSince(c, &v, k, e); err != nil {
 		return err
