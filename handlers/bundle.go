@@ -109,8 +109,8 @@ func (s *server) bundle(p *i18n.Printer, zone *time.Location, e entry, r *redact
 	if e.call != nil {
 		head, body, _ := strings.Cut(visible(e.call.Request), "\n\n")
 		// The head is Tencent's address; what support needs to find the call stands in its query.
-		files = append(files, bundleFile{"request.txt", head + "\n\n" + r.exchange(body) + "\n"},
-			bundleFile{"answer.txt", orElse(r.exchange(visible(e.call.Answer)), p.T("change.no_answer")) + "\n"})
+		files = append(files, bundleFile{"request.txt", head + "\n\n" + r.text(body) + "\n"},
+			bundleFile{"answer.txt", orElse(r.text(visible(e.call.Answer)), p.T("change.no_answer")) + "\n"})
 	}
 	files = append(files, b.configurations()...)
 	return append(files, bundleFile{"timeline.txt", b.steps()})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"callboard/sandbox"
 	"callboard/store"
@@ -39,6 +40,19 @@ func TestRedact(t *testing.T) {
 		{"回调地址 https://a.example/直播?密钥=值", "回调地址 https://a.example/直播?密钥=[removed]", 1, 0},
 		{"https://a.example/x?u=https://b.example?k=v", "https://a.example/x?u=[removed]", 1, 0},
 		{"https://a.example/x?k=[removed]", "https://a.example/x?k=[removed]", 0, 0},
+		{"https://a.example/x?k=it's3cret&l=4 then", "https://a.example/x?k=[removed]&l=[removed] then", 2, 0},
+		{"see 'https://a.example/x?k=it's3' now", "see 'https://a.example/x?k=[removed]' now", 1, 0},
+		{`https://a.example/x?filter={"key":"s3"}`, `https://a.example/x?filter=[removed]`, 1, 0},
+		{`bad URL "https://a.example/x?k=a"s3" given`, `bad URL "https://a.example/x?k=[removed]" given`, 1, 0},
+		{"https://u:it's3@a.example/", "https://[removed]@a.example/", 0, 1},
+		{"https://a.example/x;token=s3/y;v=2;s3?k=4", "https://a.example/x;token=[removed]/y;v=[removed];[removed]?k=[removed]", 4, 0},
+		{"https://a.example/x%3btoken%3ds3/y", "https://a.example/x%3b[removed]/y", 1, 0},
+		{"https://a.example/x; token=s3", "https://a.example/x; token=s3", 0, 0},
+		{"a.example/x;token=s3/y", "a.example/x;token=[removed]/y", 1, 0},
+		{"see https%3A%2F%2Fa.example%2Fx%3Fk%3Ds3, please", "see https%3A%2F%2F[removed] please", 1, 0},
+		{"https://a.example/to/https%253A%252F%252Fu%253As3%2540b.example", "https://a.example/to/https%253A%252F%252F[removed]", 1, 0},
+		{"wss://u:s3@a.example/ and u:s3@a.example/x?k=4", "wss://[removed]@a.example/ and [removed]@a.example/x?k=[removed]", 1, 2},
+		{`5" and "https://a.example/x?k=s3" and "b`, `5" and "https://a.example/x?k=[removed]" and "b`, 1, 0},
 	} {
 		var r redactor
 		if got := r.text(test.text); got != test.want || r.values != test.values || r.users != test.users {
@@ -59,13 +73,77 @@ func TestRedactExchange(t *testing.T) {
 		`{"ErrorInfo":"in {\"Url\":\"https://a.example?k=s3\"}"}`:                 `{"ErrorInfo":"in {\"Url\":\"https://a.example?k=[removed]\"}"}`,
 		`{"Url":"https://a.example?k=s3'c\"r<et and more"}`:                       `{"Url":"https://a.example?k=[removed]"}`,
 		`{"CallbackCommandList":["Live.A", "Live.B"],"Odd":"\u00e9"}`:             `{"CallbackCommandList":["Live.A", "Live.B"],"Odd":"\u00e9"}`,
-		`{"Url":"https:\/\/a.example\/x?k=s3\u0026l=s4`:                           `{"Url":"https:\/\/a.example\/x?k=[removed]\u0026l=[removed]`,
+		`{"Url":"https:\/\/a.example\/x?k=s3\u0026l=s4`:                           `{"Url":"https://a.example/x?k=[removed]&l=[removed]`,
+		`{"Url":"https:\/\/a.example\/x\u003fk=s3\u00`:                            `{"Url":"https://a.example/x?k=[removed]`,
+		`{"Url":"https:\/\/a.example\/x\u003fk=s3\xffs3","ErrorCode":0}`:          `{"Url":"https://a.example/x?k=[removed]","ErrorCode":0}`,
+		`{"Info":"{\"Url\":\"https://a.example?k=s3'\\\"s4\",\"C\":1}"}`:          `{"Info":"{\"Url\":\"https://a.example?k=[removed]\",\"C\":1}"}`,
 		"<a href='https://a.example/x?k=s3'>502</a> https://u:s3@b.example/ gone": "<a href='https://a.example/x?k=[removed]'>502</a> https://[removed]@b.example/ gone",
 	} {
 		var r redactor
-		if got := r.exchange(text); got != want {
+		if got := r.text(text); got != want {
 			t.Errorf("%s\nbecomes %s\nwant    %s", text, got, want)
 		}
+	}
+}
+
+// TestNoValueSurvives puts a value that may be secret at every place of an address that may hold one, and the address
+// into every text that a bundle may hold.
+func TestNoValueSurvives(t *testing.T) {
+	const canary = "Zq8canary"
+	rapid.Check(t, func(rt *rapid.T) {
+		around := rapid.StringOfN(rapid.SampledFrom([]rune(`aZ0'"\,;:=&{}[]()|!.*~$%+-_é直/`)), 0, 5, -1)
+		secret := func(but string) string {
+			text := around.Draw(rt, "before") + canary + around.Draw(rt, "after")
+			return strings.Map(func(c rune) rune {
+				if strings.ContainsRune(but, c) {
+					return 'x'
+				}
+				return c
+			}, text)
+		}
+		address := rapid.SampledFrom([]string{"https://", "HTTP://", "wss://"}).Draw(rt, "scheme")
+		if rapid.Bool().Draw(rt, "user") {
+			address += secret("/\\?#") + ":" + secret("/\\?#") + "@"
+		}
+		address += "a.example/live"
+		if rapid.Bool().Draw(rt, "parameter") {
+			address += ";token=" + secret("/\\?#=;&") + "/hook"
+		}
+		for i := range rapid.IntRange(0, 3).Draw(rt, "query") {
+			// In front of a "=" stands a name, which is kept.
+			address += map[bool]string{true: "?", false: "&"}[i == 0] + "k" + itoa64(int64(i)) + "=" + secret("=;&")
+		}
+		if rapid.Bool().Draw(rt, "fragment") {
+			address += "#" + secret("")
+		}
+		inner := quote("bad: " + quote(address) + " " + address)
+		for name, text := range map[string]string{
+			"alone":          address,
+			"sentence":       "see " + address + " and (" + address + ")",
+			"quotes":         "see '" + address + "' and \"" + strings.ReplaceAll(address, `"`, "") + "\" there",
+			"markup":         "<a href='" + address + "'>x</a><b>" + address + "</b>",
+			"JSON":           `{"Url":` + quote(address) + `,"ErrorCode":0}`,
+			"escaped JSON":   `{"Url":` + strings.NewReplacer("/", `\/`, "&", `\u0026`, "=", `\u003d`, "?", `\u003f`, ";", `\u003b`, "@", `\u0040`, "#", `\u0023`).Replace(quote(address)) + `}`,
+			"JSON in JSON":   `{"ErrorInfo":` + inner + `}`,
+			"cut JSON":       strings.TrimSuffix(`{"Url":`+quote(address), `"`),
+			"JSON with byte": `{"Url":` + strings.TrimSuffix(quote(address), `"`) + `\xff","ErrorCode":0}`,
+			"encoded":        "see " + url.QueryEscape(address) + " there",
+			"encoded twice":  "https://b.example/to/" + url.QueryEscape(url.QueryEscape(address)),
+			"in a query":     "https://b.example/?to=" + url.QueryEscape(address),
+		} {
+			var r redactor
+			if got := r.text(text); strings.Contains(text, canary) && strings.Contains(got, canary) {
+				rt.Errorf("%s: %s\nbecomes %s", name, text, got)
+			}
+		}
+	})
+}
+
+// TestRedactingEndsSoon goes through the worst answers that are kept.
+func TestRedactingEndsSoon(t *testing.T) {
+	for _, part := range []string{"a", ";", ".", "'?", `"`, `"x`, `\"`, "a://", "a:", "/;", "https%3A"} {
+		var r redactor
+		r.text(strings.Repeat(part, 64<<10/len(part)))
 	}
 }
 

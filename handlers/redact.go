@@ -5,56 +5,147 @@ import (
 	"encoding/json"
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"callboard/changes"
 )
 
 // removed stands where something was taken out.
 const removed = "[removed]"
 
-// redactor takes what may be secret out of callback addresses, wherever they stand in a text, and counts.
+// redactor takes what may be secret out of callback addresses, wherever they stand in a text, and counts. In doubt it
+// takes out too much.
 type redactor struct {
-	values int // of query parameters
+	values int // of parameters in a query or a path
 	users  int // user names and passwords in addresses
 }
 
+// Signs of an address, each also as JSON may escape it.
 var (
-	// addressLike is whatever has a scheme, or a query, as people also write addresses without a scheme.
-	addressLike = regexp.MustCompile(`(?i)(?:https?:\\?/\\?/[^\s"'<>]+|[^\s"'<>?]*\?[^\s"'<>]*=[^\s"'<>]*)`)
-	schemeLike  = regexp.MustCompile(`(?i)https?:\\?/\\?/`)
-	separator   = regexp.MustCompile(`&|;|\\u0026`)
-	equals      = regexp.MustCompile(`=|\\u003[dD]`)
-	jsonString  = regexp.MustCompile(`(?s)"(?:[^"\\]|\\.)*"`)
+	schemeLike = regexp.MustCompile(`(?i)[a-z][a-z0-9+.-]{0,31}(?::|\\u003a|%(?:25)*3a)(?:\\?/|\\u002f|%(?:25)*2f){2}`)
+	atScheme   = regexp.MustCompile(`^(?:` + schemeLike.String() + `)`)
+	// bareLike is an address without a scheme, as people also write them.
+	bareLike   = regexp.MustCompile(`(?i)^[^\s"'<>?;]*(?:(?:\?|\\u003f)|/[^\s"'<>?]*(?:;|\\u003b))\S*(?:=|\\u003d)`)
+	question   = regexp.MustCompile(`(?i)\?|\\u003f`)
+	hash       = regexp.MustCompile(`(?i)#|\\u0023`)
+	slash      = regexp.MustCompile(`(?i)\\?/|\\u002f`)
+	at         = regexp.MustCompile(`(?i)@|\\u0040|%40`)
+	semicolon  = regexp.MustCompile(`(?i);|\\u003b|%3b`)
+	separator  = regexp.MustCompile(`(?i)&|;|\\u0026|\\u003b`)
+	equals     = regexp.MustCompile(`(?i)=|\\u003d`)
+	jsonString = regexp.MustCompile(`(?s)^"(?:[^"\\]|\\.)*"`)
+	cutString  = regexp.MustCompile(`(?s)^"(?:[^"\\]|\\.)*\\?$`)
+	cutEscape  = regexp.MustCompile(`\\(?:u[0-9a-fA-F]{0,3})?$`)
+	anyEscape  = regexp.MustCompile(`(?s)\\.`)
 )
 
-// text redacts every address in a text that people wrote.
+// text redacts every address in a text. Strings of JSON are looked at as what they mean, however they are escaped; the
+// rest as it stands.
 func (r *redactor) text(text string) string {
-	return addressLike.ReplaceAllStringFunc(text, r.address)
-}
-
-// exchange redacts a request or an answer. Strings of JSON are looked at as what they mean, however they are escaped;
-// the rest, such as a string that was cut, as it stands.
-func (r *redactor) exchange(text string) string {
 	var b strings.Builder
-	done := 0
-	for _, at := range jsonString.FindAllStringIndex(text, -1) {
-		var meant string
-		if json.Unmarshal([]byte(text[at[0]:at[1]]), &meant) != nil {
-			continue
-		}
-		b.WriteString(r.text(text[done:at[0]]))
-		b.WriteString(r.quoted(text[at[0]:at[1]], meant))
-		done = at[1]
+	for done := 0; done < len(text); {
+		clean, size := r.next(text, done)
+		b.WriteString(clean)
+		done += size
 	}
-	b.WriteString(r.text(text[done:]))
 	return b.String()
 }
 
-// quoted leaves a string of JSON byte for byte as it is when nothing has to be taken out.
-func (r *redactor) quoted(text, meant string) string {
-	clean := r.whole(meant)
-	if clean == meant {
-		return text
+// next redacts what begins at a place of a text, and tells how long that was.
+func (r *redactor) next(text string, i int) (clean string, size int) {
+	rest := text[i:]
+	if rest[0] == '"' {
+		if clean, size = r.jsonAt(rest); size > 0 {
+			return clean, size
+		}
 	}
-	return quote(clean)
+	if size = addressAt(text[:i], rest); size > 0 {
+		return r.address(rest[:size]), size
+	}
+	_, size = utf8.DecodeRuneInString(rest)
+	return rest[:size], size
+}
+
+// addressAt is the length of the address that a text begins with, behind what stands before it; 0 for none.
+func addressAt(before, text string) int {
+	c, size := utf8.DecodeLastRuneInString(before)
+	if c < utf8.RuneSelf && size > 0 && (unicode.IsLetter(c) || unicode.IsDigit(c)) {
+		return 0 // in the middle of a word
+	}
+	// No address is longer, and an answer without blanks has to be gone through in bearable time.
+	look := text[:min(len(text), changes.MaxURL)]
+	if atScheme.MatchString(look) {
+		return addressEnd(text)
+	}
+	if size > 0 && !unicode.IsSpace(c) && !strings.ContainsRune(`"'<>`, c) {
+		return 0
+	}
+	bare := bareLike.FindString(look)
+	if bare == "" || schemeLike.MatchString(bare) {
+		return 0 // none, or its scheme comes later
+	}
+	return addressEnd(text)
+}
+
+func endOfWord(text string) int {
+	if i := strings.IndexFunc(text, unicode.IsSpace); i >= 0 {
+		return i
+	}
+	return len(text)
+}
+
+// addressEnd is where an address ends that nothing encloses: at a blank or at markup. Quotes may belong to it, unless
+// they are the last.
+func addressEnd(text string) int {
+	end := endOfWord(text)
+	for _, mark := range []string{"</", "<!", `'>`, `">`} {
+		if i := strings.Index(text[:end], mark); i >= 0 {
+			end = i
+		}
+	}
+	return len(strings.TrimRight(text[:end], `"'\`))
+}
+
+// jsonAt redacts the string of JSON that a text begins with; the size is 0 when there is none. A string that was cut
+// is one too.
+func (r *redactor) jsonAt(text string) (clean string, size int) {
+	literal := jsonString.FindString(text)
+	whole, end := literal, `"`
+	switch {
+	case literal == "":
+		if literal = cutString.FindString(text); literal == "" {
+			return "", 0
+		}
+		whole, end = cutEscape.ReplaceAllString(literal, "")+`"`, ""
+	case goesOn(text[len(literal):]):
+		return "", 0 // a quote in the middle of something
+	}
+	var meant string
+	if json.Unmarshal([]byte(lenient(whole)), &meant) != nil {
+		return "", 0
+	}
+	if redacted := r.whole(meant); redacted != meant {
+		return strings.TrimSuffix(quote(redacted), `"`) + end, len(literal)
+	}
+	return literal, len(literal)
+}
+
+// goesOn tells whether what stands behind a quote belongs to what stands before it.
+func goesOn(text string) bool {
+	c, size := utf8.DecodeRuneInString(text)
+	return size > 0 && !unicode.IsSpace(c) && !strings.ContainsRune(`,:.)]}>\`, c)
+}
+
+// lenient writes what JSON does not allow in a string, such as an escape for a byte that is no text, as it does.
+func lenient(literal string) string {
+	literal = anyEscape.ReplaceAllStringFunc(literal, func(escape string) string {
+		if strings.ContainsAny(escape[1:], `"\/bfnrtu`) {
+			return escape
+		}
+		return `\` + escape
+	})
+	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(literal)
 }
 
 // whole redacts a text that may be an address from end to end, with signs in it that end one in a sentence.
@@ -74,57 +165,88 @@ func quote(text string) string {
 }
 
 func (r *redactor) address(text string) string {
-	rest, fragment, hasFragment := strings.Cut(text, "#")
-	before, query, hasQuery := strings.Cut(rest, "?")
-	before = r.user(before)
-	if hasQuery {
-		before += "?" + r.query(query)
+	before, mark, query := split(text, question)
+	if anchor, sign, fragment := split(text, hash); sign != "" {
+		before, mark, query = split(anchor, question)
+		return r.place(before) + mark + r.query(query) + sign + r.value(fragment)
 	}
-	if hasFragment {
-		before += "#" + r.value(fragment)
-	}
-	return before
+	return r.place(before) + mark + r.query(query)
 }
 
-// user takes out what stands between the scheme and an @.
+// split is strings.Cut around a pattern; sign is what stood there, "" for nothing.
+func split(text string, around *regexp.Regexp) (before, sign, after string) {
+	found := around.FindStringIndex(text)
+	if found == nil {
+		return text, "", ""
+	}
+	return text[:found[0]], text[found[0]:found[1]], text[found[1]:]
+}
+
+// place redacts what stands before a query: scheme, host and path, and addresses that are glued to it.
+func (r *redactor) place(text string) string {
+	var b strings.Builder
+	for {
+		before, scheme, rest := split(text, schemeLike)
+		switch {
+		case scheme == "":
+			b.WriteString(r.user(text))
+			return b.String()
+		case strings.Contains(scheme, "%"):
+			// What is percent-encoded is not taken apart.
+			return b.String() + r.user(before) + scheme + r.value(rest)
+		}
+		b.WriteString(r.user(before))
+		b.WriteString(scheme)
+		text = rest
+	}
+}
+
+// user takes out what stands before an @ in the host.
 func (r *redactor) user(text string) string {
-	at := schemeLike.FindStringIndex(text)
-	if at == nil {
-		return text
+	host, sign, path := split(text, slash)
+	path = sign + r.path(path)
+	signs := at.FindAllStringIndex(host, -1)
+	if signs == nil {
+		return r.path(host) + path
 	}
-	authority := text[at[1]:]
-	end := len(authority)
-	if i := strings.IndexAny(authority, `/\`); i >= 0 {
-		end = i
+	last := signs[len(signs)-1][0]
+	if user := host[:last]; user != "" && user != removed {
+		r.users++
+		host = removed + host[last:]
 	}
-	i := strings.LastIndexByte(authority[:end], '@')
-	if i < 0 || authority[:i] == removed {
-		return text
+	return r.path(host) + path
+}
+
+// path takes the values of parameters out of every part of a path, such as in /x;token=…/y.
+func (r *redactor) path(text string) string {
+	var b strings.Builder
+	for text != "" {
+		part, sign, rest := split(text, slash)
+		name, begin, parameters := split(part, semicolon)
+		redact := r.query
+		if strings.Contains(begin, "%") {
+			redact = r.value // what is percent-encoded is not taken apart
+		}
+		b.WriteString(name + begin + redact(parameters) + sign)
+		text = rest
 	}
-	r.users++
-	return text[:at[1]] + removed + authority[i:]
+	return b.String()
 }
 
 // query keeps the names of parameters and their order.
 func (r *redactor) query(text string) string {
 	var b strings.Builder
-	for {
-		end, next := len(text), len(text)
-		if at := separator.FindStringIndex(text); at != nil {
-			end, next = at[0], at[1]
-		}
-		b.WriteString(r.parameter(text[:end]))
-		b.WriteString(text[end:next])
-		if next == len(text) {
-			return b.String()
-		}
-		text = text[next:]
+	for text != "" {
+		parameter, sign, rest := split(text, separator)
+		b.WriteString(r.parameter(parameter) + sign)
+		text = rest
 	}
+	return b.String()
 }
 
 func (r *redactor) parameter(text string) string {
-	if at := equals.FindStringIndex(text); at != nil {
-		return text[:at[1]] + r.value(text[at[1]:])
+	if name, sign, value := split(text, equals); sign != "" {
+		return name + sign + r.value(value)
 	}
 	return r.value(text)
 }
