@@ -14,6 +14,9 @@ import (
 // removed stands where something was taken out.
 const removed = "[removed]"
 
+// quotes may end an address, with what escapes them.
+const quotes = `"'\`
+
 // redactor takes what may be secret out of callback addresses, wherever they stand in a text, and counts. In doubt it
 // takes out too much.
 type redactor struct {
@@ -61,7 +64,9 @@ func (r *redactor) next(text string, i int) (clean string, size int) {
 		}
 	}
 	if size = addressAt(text[:i], rest); size > 0 {
-		return r.address(rest[:size]), size
+		// The quotes behind it begin nothing.
+		closed := size + len(rest[size:]) - len(strings.TrimLeft(rest[size:], quotes))
+		return r.address(rest[:size]) + rest[size:closed], closed
 	}
 	_, size = utf8.DecodeRuneInString(rest)
 	return rest[:size], size
@@ -104,7 +109,7 @@ func addressEnd(text string) int {
 			end = i
 		}
 	}
-	return len(strings.TrimRight(text[:end], `"'\`))
+	return len(strings.TrimRight(text[:end], quotes))
 }
 
 // jsonAt redacts the string of JSON that a text begins with; the size is 0 when there is none. A string that was cut
