@@ -19,6 +19,9 @@ import (
 // bundleFile is one file of a support bundle.
 type bundleFile struct{ name, text string }
 
+// isTicket tells whether the file is a text to be sent to Tencent.
+func (f bundleFile) isTicket() bool { return strings.HasPrefix(f.name, "ticket.") }
+
 // showBundle shows every file of an entry's support bundle as it would be downloaded, and what was left out.
 func (s *server) showBundle(c echo.Context) error {
 	e, err := s.entry(c)
@@ -30,7 +33,11 @@ func (s *server) showBundle(c echo.Context) error {
 	v.Nav = "history"
 	v.Title += " · " + v.Number
 	for _, f := range s.bundle(v.P, s.clockOf(c, v.P).zone, e, &r) {
-		v.Files = append(v.Files, views.BundleFile{Name: f.name, Text: f.text})
+		file := views.BundleFile{Name: f.name, Text: f.text}
+		if f.isTicket() {
+			file.Copy = v.P.T("bundle.copy", "Name", f.name)
+		}
+		v.Files = append(v.Files, file)
 	}
 	v.Removed = leftOut(v.P, e, r)
 	return s.render(c, http.StatusOK, views.Bundle(v))
@@ -209,7 +216,11 @@ func (b bundler) configurations() []bundleFile {
 		files = append(files, bundleFile{"configuration." + name + ".json", text.String()})
 	}
 	add("before", b.Previous)
-	add("after", b.after())
+	after := "after"
+	if b.acted() && b.State() != store.Applied {
+		after = "wanted" // it did not come to that, or nobody knows
+	}
+	add(after, b.after())
 	if b.Found != b.after() {
 		add("found", b.Found)
 	}
@@ -219,15 +230,12 @@ func (b bundler) configurations() []bundleFile {
 
 func (b bundler) steps() string {
 	var w strings.Builder
-	for _, st := range b.entry.steps {
-		fmt.Fprintf(&w, "%s  %s\n", b.both(st.At), b.red.text(stepText(b.p, st, b.entry)))
-	}
-	if b.ReadBackAt != 0 {
-		id := "step.read_back_same"
-		if b.ReadBack != b.Wanted {
-			id = "step.read_back_other"
+	for _, m := range b.course(b.p) {
+		when := m.word(b.p)
+		if m.at != 0 {
+			when = b.both(m.at)
 		}
-		fmt.Fprintf(&w, "%s  %s\n", b.both(b.ReadBackAt), b.p.T(id))
+		fmt.Fprintf(&w, "%s  %s\n", when, b.red.text(m.text))
 	}
 	if w.Len() == 0 {
 		fmt.Fprintf(&w, "%s  %s\n", b.both(b.StartedAt), stateOf(b.p, b.Kind, b.Outcome, b.Settled).Text)
@@ -241,13 +249,15 @@ func (b bundler) about() string {
 	case b.Kind == store.KindToken:
 		return store.KindToken
 	case !b.acted():
-		return store.KindDrift
+		return b.Kind
 	case b.State() == store.Applied && b.ReadBack != "" && b.ReadBack != b.Wanted:
 		return "differs"
 	case b.Outcome == store.NotSent && b.call != nil:
 		return "unread"
+	case b.Settled != "" && b.closedByHand():
+		return "by_hand"
 	case b.Settled != "":
-		return "settled"
+		return "settled_" + b.Settled
 	}
 	return b.Outcome
 }
@@ -275,9 +285,28 @@ func (b bundler) ticket(p *i18n.Printer) string {
 	title, _ := b.says(p)
 	fmt.Fprintf(&w, "\n%s\n%s\n", p.T("inquiry.happened"), b.red.text(title))
 	fmt.Fprintf(&w, "\n%s\n%s\n", p.T("inquiry.expected"), p.T("inquiry.expected."+about))
-	if c, ok := b.configs[b.Wanted]; ok && b.Wanted != "" && b.Kind != store.KindToken {
-		fmt.Fprintf(&w, "URL: %s\nCallbackCommandList: %s\n", b.red.whole(orElse(c.URL(), p.T("word.none"))), orElse(strings.Join(c.Commands(), ", "), p.T("word.none")))
-	}
+	b.callback(&w, p, "", b.Wanted)
+	b.callback(&w, p, "inquiry.found", b.seen())
 	fmt.Fprintf(&w, "\n%s\n%s\n", p.T("inquiry.ask"), p.T("inquiry.ask."+about))
 	return w.String()
+}
+
+// seen is the digest of what the cloud held, where a ticket is about that.
+func (b bundler) seen() string {
+	if b.acted() {
+		return b.ReadBack
+	}
+	return b.Found
+}
+
+// callback writes a configuration into a ticket, under a title.
+func (b bundler) callback(w *strings.Builder, p *i18n.Printer, title, digest string) {
+	c, ok := b.configs[digest]
+	if digest == "" || !ok || b.Kind == store.KindToken {
+		return
+	}
+	if title != "" {
+		fmt.Fprintf(w, "\n%s\n", p.T(title))
+	}
+	fmt.Fprintf(w, "URL: %s\nCallbackCommandList: %s\n", b.red.whole(orElse(c.URL(), p.T("word.none"))), orElse(strings.Join(c.Commands(), ", "), p.T("word.none")))
 }

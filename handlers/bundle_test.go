@@ -18,6 +18,7 @@ import (
 	"callboard/sandbox"
 	"callboard/store"
 	"callboard/store/storetest"
+	"callboard/views"
 )
 
 func TestRedact(t *testing.T) {
@@ -194,7 +195,7 @@ func TestBundle(t *testing.T) {
 			t.Errorf("sent as %q, %q", p.Header().Get("Content-Type"), got)
 		}
 		names, texts, at := unzip(t, p)
-		want := []string{"summary.txt", "ticket.en.txt", "ticket.zh-Hans.txt", "request.txt", "answer.txt", "configuration.before.json", "configuration.after.json", "timeline.txt"}
+		want := []string{"summary.txt", "ticket.en.txt", "ticket.zh-Hans.txt", "request.txt", "answer.txt", "configuration.before.json", "configuration.wanted.json", "timeline.txt"}
 		if diff := cmp.Diff(want, names); diff != "" {
 			t.Errorf("files (-want +got):\n%s", diff)
 		}
@@ -206,6 +207,10 @@ func TestBundle(t *testing.T) {
 				t.Errorf("the preview of %s is another text than the file", name)
 			}
 		})
+		if got := preview.doc.Find("button[data-copy]").Map(func(_ int, s *goquery.Selection) string { return s.AttrOr("data-copy", "") }); !slices.Equal(got, []string{"file-ticket.en.txt", "file-ticket.zh-Hans.txt"}) ||
+			preview.doc.Find(`pre[id="file-ticket.en.txt"]`).Text() != texts["ticket.en.txt"] {
+			t.Errorf("copy buttons are for %q", got)
+		}
 		if preview.count("pre") != len(names) || !strings.Contains(preview.text("main ul"), "values of query parameters") {
 			t.Errorf("the preview has %d files and says %q", preview.count("pre"), preview.text("main ul"))
 		}
@@ -221,7 +226,7 @@ func TestBundle(t *testing.T) {
 			"request.txt":               {"POST /", "sdkappid=20010452", "usersig=[removed]", cleanURL},
 			"answer.txt":                {`"ErrorCode":60020`, cleanURL, c.RequestID},
 			"configuration.before.json": {`"url": "` + oldURL + `"`, created, ended},
-			"configuration.after.json":  {`"url": "` + cleanURL + `"`, created},
+			"configuration.wanted.json": {`"url": "` + cleanURL + `"`, created},
 			"timeline.txt":              {utc(c.StartedAt), w.T("step.intent"), w.T("step.sent")},
 		} {
 			for _, part := range parts {
@@ -270,10 +275,19 @@ func TestTickets(t *testing.T) {
 	b := w.as(store.Admin)
 	w.box.SetCallback(otherID, &sandbox.Callback{Url: oldURL, CallbackCommandList: []string{created}})
 	b.unknown(otherID, created, ended) // 4
-	must(t, w.store.Settle(t.Context(), store.Console, 4, store.Settlement{Settled: store.NotApplied}))
+	back, other := store.NewConfiguration(oldURL, []string{created}), store.NewConfiguration("https://other.example.com/", nil)
+	must(t, w.store.Settle(t.Context(), store.Console, 4, store.Settlement{Settled: store.NotApplied, Found: &back}))
 	b.unknown(otherID, created, gift) // 5
+	must(t, w.store.Settle(t.Context(), store.Console, 5, store.Settlement{Settled: store.Overtaken, Found: &other}))
+	w.box.Script(sandbox.Fault{SDKAppID: otherID, Command: "update_callback", Drop: "after"})
+	b.apply(b.plan(otherID, newURL, created, members)) // 6
+	must(t, w.changes.CheckNow(t.Context(), store.Console, 6))
+	b.unknown(otherID, ended) // 7
+	must(t, w.changes.CloseByHand(t.Context(), store.Console, 7, "x"))
+	b.unknown(otherID, created, gift)                                                                                                 // 8
+	wantStatus(t, b.post(views.AppPath(appID, ""), url.Values{"do": {"accept"}, "seen": {store.None.Digest()}}), http.StatusSeeOther) // 9
 	w.exec(`UPDATE changes SET read_back = previous, read_back_at = started_at WHERE number = 1`)
-	for number, about := range map[string]string{"1": "differs", "2": "refused", "3": "drift", "4": "settled", "5": "unknown"} {
+	for number, about := range map[string]string{"1": "differs", "2": "refused", "3": "drift", "4": "settled_not_applied", "5": "settled_overtaken", "6": "settled_applied", "7": "by_hand", "8": "unknown", "9": "accepted"} {
 		_, texts, _ := unzip(t, b.post("/changes/"+number+"/bundle", nil))
 		for _, l := range []string{"en", "zh-Hans"} {
 			text := texts["ticket."+l+".txt"]
@@ -287,6 +301,16 @@ func TestTickets(t *testing.T) {
 			t.Errorf("the ticket of a drift lacks the RequestId of the read:\n%s", texts["ticket.en.txt"])
 		}
 	}
+	for number, found := range map[string]string{"4": oldURL, "5": other.URL(), "6": newURL, "9": w.T("word.none")} {
+		names, texts, _ := unzip(t, b.post("/changes/"+number+"/bundle", nil))
+		if want := w.T("inquiry.found") + "\nURL: " + found; !strings.Contains(texts["ticket.en.txt"], want) {
+			t.Errorf("the ticket of %s lacks %q:\n%s", number, want, texts["ticket.en.txt"])
+		}
+		after := slices.Contains(names, "configuration.after.json")
+		if applied := number == "6" || number == "9"; after != applied || slices.Contains(names, "configuration.wanted.json") == applied {
+			t.Errorf("the bundle of %s has %q", number, names)
+		}
+	}
 	_, texts, _ := unzip(t, b.post("/changes/1/bundle", nil))
 	if !strings.Contains(texts["configuration.read-back.json"], oldURL) {
 		t.Errorf("what was read back is %q", texts["configuration.read-back.json"])
@@ -297,10 +321,14 @@ func TestTickets(t *testing.T) {
 func TestEveryTicketHasItsTexts(t *testing.T) {
 	w := newWorld(t)
 	unread := entry{Change: store.Change{Outcome: store.NotSent}, call: &store.Exchange{}}
-	entries := []entry{unread, {}, {Change: store.Change{Outcome: store.Unknown, Settled: store.Applied}}, {Change: store.Change{Outcome: store.Applied, ReadBack: "x"}}}
+	entries := []entry{unread, {Change: store.Change{Kind: store.KindDrift}}, {Change: store.Change{Kind: store.KindAccepted}}, {Change: store.Change{Outcome: store.Applied, ReadBack: "x"}}}
 	for _, outcome := range []string{store.Pending, store.Applied, store.Refused, store.Unknown, store.NotSent} {
 		entries = append(entries, entry{Change: store.Change{Outcome: outcome}})
 	}
+	for _, settled := range []string{store.Applied, store.NotApplied, store.Overtaken} {
+		entries = append(entries, entry{Change: store.Change{Outcome: store.Unknown, Settled: settled}})
+	}
+	entries = append(entries, entry{Change: store.Change{Outcome: store.Unknown, Settled: store.Overtaken}, steps: []store.Step{{Name: store.StepSettled, Detail: store.CauseByHand}}})
 	var seen []string
 	for _, e := range entries {
 		about := bundler{entry: e}.about()
@@ -314,7 +342,7 @@ func TestEveryTicketHasItsTexts(t *testing.T) {
 		}
 	}
 	slices.Sort(seen)
-	if diff := cmp.Diff([]string{"applied", "differs", "drift", "not_sent", "pending", "refused", "settled", "unknown", "unread"}, seen); diff != "" {
+	if diff := cmp.Diff([]string{"accepted", "applied", "by_hand", "differs", "drift", "not_sent", "pending", "refused", "settled_applied", "settled_not_applied", "settled_overtaken", "unknown", "unread"}, seen); diff != "" {
 		t.Errorf("kinds of tickets (-want +got):\n%s", diff)
 	}
 }

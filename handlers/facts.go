@@ -96,7 +96,7 @@ func (s *server) changeFacts(p *i18n.Printer, k clock, e entry) []views.Fact {
 	return list
 }
 
-// timeline prints the steps, and what is still to come.
+// timeline prints the steps, what is missing among them, and what is still to come.
 func timeline(v *views.ChangePage, k clock, e entry) {
 	p := v.P
 	// The head names the day of the entry; only times of another day carry theirs.
@@ -105,49 +105,17 @@ func timeline(v *views.ChangePage, k clock, e entry) {
 		v.TimelineZone = p.Date(day) + " · " + v.TimelineZone
 	}
 	k.now = k.at(e.StartedAt)
-	for _, st := range e.steps {
-		class := "ok"
-		switch st.Name {
-		case store.StepMoved, store.StepStale, store.StepNotSent:
-			class = "care"
-		case store.StepUnread:
-			class = "bad"
-		case store.StepNoAnswer, store.StepLeftOver, store.StepLate:
-			class = "unsure"
-		case store.StepAnswered:
-			if st.Code != nil && *st.Code != 0 {
-				class = "bad"
-			}
-		}
-		v.Timeline = append(v.Timeline, views.TimelineItem{Class: class, Time: k.time(st.At), Text: stepText(p, st, e)})
+	list := e.course(p)
+	if e.State() == store.Applied && v.Effect != nil {
+		at := e.EndedAt + changes.InEffect.Milliseconds()
+		list = append(list, milestone{at: at, class: "ok", text: p.T("step.effect"), due: v.Effect.Left != ""})
 	}
-	due := func(at int64, id string) {
-		item := views.TimelineItem{Due: true, Time: views.Time{Text: p.T("word.not_yet")}, Text: p.T(id)}
-		if at != 0 {
-			item.Time = k.time(at)
+	for _, m := range list {
+		item := views.TimelineItem{Class: m.class, Due: m.due, Text: m.text, Time: views.Time{Text: m.word(p)}}
+		if m.at != 0 {
+			item.Time = k.time(m.at)
 		}
 		v.Timeline = append(v.Timeline, item)
-	}
-	if e.ReadBackAt != 0 && (e.Settled == "" || e.closedByHand()) {
-		id, class := "step.read_back_same", "ok"
-		if e.ReadBack != e.Wanted {
-			id, class = "step.read_back_other", "care"
-		}
-		v.Timeline = append(v.Timeline, views.TimelineItem{Class: class, Time: k.time(e.ReadBackAt), Text: p.T(id)})
-	}
-	switch {
-	case e.Open():
-		due(0, "step.due_settled")
-	case e.State() == store.Applied && v.Effect != nil:
-		if e.ReadBackAt == 0 && e.NextCheckAt != 0 {
-			due(0, "step.due_read_back")
-		}
-		at := e.EndedAt + changes.InEffect.Milliseconds()
-		if v.Effect.Left != "" {
-			due(at, "step.due_effect")
-		} else {
-			v.Timeline = append(v.Timeline, views.TimelineItem{Class: "ok", Time: k.time(at), Text: p.T("step.effect")})
-		}
 	}
 }
 
