@@ -20,6 +20,7 @@ type Proposal struct {
 	SDKAppID int64
 	Reading  int64 // the reading that the form was opened on
 	OpenedAt int64 // when
+	Origin   int64 // the entry that it was filled from, 0 for none
 	URL      string
 	Commands []string
 	Reason   string
@@ -81,7 +82,23 @@ func (s *Service) MakePlan(ctx context.Context, a store.Actor, p Proposal) (stor
 	if len(problems) > 0 {
 		return store.Plan{}, problems
 	}
-	return s.keepPlan(ctx, a, store.Plan{SDKAppID: p.SDKAppID, BaseSeen: base.LastSeen, OpenedAt: s.believable(p.OpenedAt), Reason: strings.TrimSpace(p.Reason)}, base.Configuration, wanted)
+	plan := store.Plan{SDKAppID: p.SDKAppID, BaseSeen: base.LastSeen, OpenedAt: s.believable(p.OpenedAt), Reason: strings.TrimSpace(p.Reason)}
+	if plan.Origin, err = s.origin(ctx, p); err != nil {
+		return store.Plan{}, err
+	}
+	return s.keepPlan(ctx, a, plan, base.Configuration, wanted)
+}
+
+// origin is the entry that a proposal came from, as the form says; 0 when the app has no such entry.
+func (s *Service) origin(ctx context.Context, p Proposal) (int64, error) {
+	if p.Origin == 0 {
+		return 0, nil
+	}
+	c, err := s.store.Change(ctx, p.Origin)
+	if errors.Is(err, store.ErrNotFound) || (err == nil && c.SDKAppID != p.SDKAppID) {
+		return 0, nil
+	}
+	return p.Origin, err
 }
 
 // believable is when a form was opened, as the form says; 0 when that cannot be.

@@ -23,6 +23,7 @@ type callbackForm struct {
 	do         string
 	reading    int64
 	opened     int64
+	origin     int64 // the entry that it was filled from, 0 for none
 	url        string
 	commands   []string
 	reason     string
@@ -36,6 +37,7 @@ func readCallback(c echo.Context) callbackForm {
 	f := callbackForm{do: r.Get("do"), url: r.Get("url"), commands: r["command"], reason: r.Get("reason"), filter: strings.TrimSpace(r.Get("filter")), only: r.Get("only") == "changed"}
 	f.reading, _ = strconv.ParseInt(r.Get("reading"), 10, 64)
 	f.opened, _ = strconv.ParseInt(r.Get("opened"), 10, 64)
+	f.origin, _ = strconv.ParseInt(r.Get("origin"), 10, 64)
 	return f
 }
 
@@ -175,7 +177,7 @@ func (f *callbackForm) mistakes(v changes.View) changes.Problems {
 }
 
 func (f *callbackForm) proposal(sdkappid int64) changes.Proposal {
-	return changes.Proposal{SDKAppID: sdkappid, Reading: f.reading, OpenedAt: f.opened, URL: f.url, Commands: f.commands, Reason: f.reason}
+	return changes.Proposal{SDKAppID: sdkappid, Reading: f.reading, OpenedAt: f.opened, Origin: f.origin, URL: f.url, Commands: f.commands, Reason: f.reason}
 }
 
 // review stores the plan and leads to its page; mistakes come back at their fields.
@@ -200,7 +202,7 @@ func (s *server) renderForm(c echo.Context, status int, f callbackForm, view cha
 	b := s.appBase(c, "callback.title", "callback", view.App)
 	k := s.clockOf(c, b.P)
 	v := views.CallbackPage{Base: b, Action: views.AppPath(view.App.SDKAppID, "/callback/review"), CanEdit: mayWrite(c, view.App.SDKAppID) && view.App.ArchivedAt == 0,
-		CanPlan: view.Reading != nil, Reading: itoa64(f.reading), OpenedAt: itoa64(f.opened), URL: f.url, Reason: f.reason, Filter: f.filter, Only: f.only,
+		CanPlan: view.Reading != nil, Reading: itoa64(f.reading), OpenedAt: itoa64(f.opened), Origin: itoa64(f.origin), URL: f.url, Reason: f.reason, Filter: f.filter, Only: f.only,
 		HistoryHref: "/history?q=" + itoa64(view.App.SDKAppID), CompareHref: views.AppPath(view.App.SDKAppID, "/compare"), AtHref: views.AppPath(view.App.SDKAppID, "/at")}
 	if v.CanEdit && view.Reading != nil && !view.Reading.Configuration.IsNone() {
 		v.Stop = &views.StopForm{Action: views.AppPath(view.App.SDKAppID, ""), Open: f.do == "delete", Reason: f.stopReason}

@@ -202,6 +202,9 @@ func (s *server) renderChange(c echo.Context, status int, e entry, r *rejected) 
 		return err
 	}
 	timeline(&v, k, e)
+	if err := s.related(c, &v, k, e); err != nil {
+		return err
+	}
 	changeNotices(&v, k, e, r, c.QueryParam("found"))
 	return s.render(c, status, views.Change(v))
 }

@@ -221,7 +221,7 @@ func (s *server) restore(c echo.Context, a store.App, f *callbackForm, view chan
 		cloud = view.Reading.Configuration
 	}
 	var extra []string
-	f.url, f.reason = old.URL(), p.T("restore.reason", "Number", e.Number)
+	f.origin, f.url, f.reason = e.Number, old.URL(), p.T("restore.reason", "Number", e.Number)
 	f.commands, extra = changes.Restored(*old, cloud)
 	n := &views.Notice{Level: "info", Title: p.T("restore.title", "Number", e.Number), Text: p.T("restore.text"), Link: &views.Link{Href: views.ChangePath(e.Number), Text: p.T("callback.open_link", "Number", e.Number)}}
 	if len(extra) > 0 {

@@ -1,0 +1,93 @@
+package handlers
+
+import (
+	"github.com/labstack/echo/v4"
+
+	"callboard/i18n"
+	"callboard/store"
+	"callboard/views"
+)
+
+// related says in sentences what the entry came from, what came of it, and what settled it.
+func (s *server) related(c echo.Context, v *views.ChangePage, k clock, e entry) error {
+	r, err := s.Store.Related(c.Request().Context(), e.Change)
+	if err != nil {
+		return err
+	}
+	v.Related = append(origins(v.P, e, r), outcomes(v.P, k, e, r)...)
+	return nil
+}
+
+// origins lead back.
+func origins(p *i18n.Printer, e entry, r store.Related) []views.Link {
+	var list []views.Link
+	if e.Plan != "" {
+		list = append(list, views.Link{Href: views.AppPath(e.SDKAppID, "/callback/review/"+e.Plan), Text: p.T("related.plan")})
+	}
+	if r.Origin != nil {
+		list = append(list, toEntry(p, "related."+relation(*r.Origin, e.Change), r.Origin.Number))
+	}
+	if r.Drift != 0 && r.Drift != e.Origin && e.Kind != store.KindDrift {
+		list = append(list, toEntry(p, "related.after_drift", r.Drift))
+	}
+	return list
+}
+
+// outcomes lead on.
+func outcomes(p *i18n.Printer, k clock, e entry, r store.Related) []views.Link {
+	var list []views.Link
+	if e.ReadBackAt != 0 {
+		id := "related.read_same"
+		if e.ReadBack != e.Wanted {
+			id = "related.read_other"
+		}
+		list = append(list, views.Link{Href: "#h-tl", Text: p.T(id, "Time", k.time(e.ReadBackAt).Text)})
+	}
+	if e.Settled != "" {
+		list = append(list, views.Link{Href: "#h-tl", Text: p.T("related.settled_"+e.settledBy(), "Time", k.time(e.SettledAt).Text)})
+	}
+	answered := r.Answered != 0
+	for _, later := range r.Later {
+		answered = answered && later.Number != r.Answered
+		list = append(list, toEntry(p, "related.later_"+relation(e.Change, later), later.Number))
+	}
+	if answered {
+		list = append(list, toEntry(p, "related.over", r.Answered))
+	}
+	for _, plan := range r.Plans {
+		if plan.ExpiresAt > k.now.UnixMilli() {
+			list = append(list, views.Link{Href: views.AppPath(plan.SDKAppID, "/callback/review/"+plan.ID), Text: p.T("related.unused", "Who", plan.Who)})
+		}
+	}
+	return list
+}
+
+func toEntry(p *i18n.Printer, id string, number int64) views.Link {
+	return views.Link{Href: views.ChangePath(number), Text: p.T(id, "Number", number)}
+}
+
+// relation is what an entry is to the one that it came from.
+func relation(from, to store.Change) string {
+	switch {
+	case to.Kind == store.KindAccepted:
+		return "accepts"
+	case from.Kind == store.KindDrift:
+		return "answers"
+	case to.Wanted == from.Wanted && from.State() != store.Applied:
+		return "repeats"
+	case from.Cause == store.CauseMoved:
+		return "merges"
+	}
+	return "restores"
+}
+
+// settledBy is who or what settled the entry: a person, the answer that came late, or a reading.
+func (e entry) settledBy() string {
+	switch {
+	case e.closedByHand():
+		return store.CauseByHand
+	case e.ReadBackAt != e.SettledAt:
+		return "late"
+	}
+	return "reading"
+}
