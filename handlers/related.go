@@ -49,7 +49,7 @@ func outcomes(p *i18n.Printer, k clock, e entry, r store.Related) []views.Link {
 	answered := r.Answered != 0
 	for _, later := range r.Later {
 		answered = answered && later.Number != r.Answered
-		list = append(list, toEntry(p, "related.later_"+relation(e.Change, later), later.Number))
+		list = append(list, toEntry(p, "related.later."+relation(e.Change, later), later.Number))
 	}
 	if answered {
 		list = append(list, toEntry(p, "related.over", r.Answered))

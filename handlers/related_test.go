@@ -42,10 +42,10 @@ func TestRelatedEntries(t *testing.T) {
 			return views.AppPath(appID, "/callback/review/"+w.column(`SELECT plan FROM changes WHERE number = ` + number)[0]) + " related.plan 0"
 		}
 		for number, want := range map[string][]string{
-			"1": {planned("1"), "/changes/2 related.later_repeats 2"},
-			"2": {planned("2"), "/changes/1 related.repeats 1", "/changes/3 related.later_restores 3"},
+			"1": {planned("1"), "/changes/2 related.later.repeats 2"},
+			"2": {planned("2"), "/changes/1 related.repeats 1", "/changes/3 related.later.restores 3"},
 			"3": {planned("3"), "/changes/2 related.restores 2"},
-			"4": {"/changes/5 related.later_answers 5"},
+			"4": {"/changes/5 related.later.answers 5"},
 			"5": {planned("5"), "/changes/4 related.answers 4"},
 			"6": {planned("6"), "#h-tl related.read_other 0", "#h-tl related.settled_reading 0", unused + " related.unused 0"},
 		} {
