@@ -25,6 +25,7 @@ func ReaderOf(s *Store) *sql.DB { return s.reader }
 // SetDatabase makes a store work through other pools, to see its statements.
 func SetDatabase(s *Store, writer, reader *sql.DB) {
 	s.statements.Clear()
+	s.writing.Clear()
 	s.writer, s.reader = writer, reader
 }
 

@@ -82,6 +82,7 @@ type Store struct {
 
 	writes, reads patience
 	statements    sync.Map                     // of reading queries by their text
+	writing       sync.Map                     // the same of transactions
 	known         *memo[string, Configuration] // by digest
 	begun         *memo[int64, beginning]      // by number
 	read          *memo[int64, string]         // digests by reading
@@ -223,14 +224,51 @@ type tx struct {
 	s   *Store
 	now int64
 	key keyID // that secrets are encrypted with, in a sealing transaction
+	// unparsed are statements to be kept parsed from now on.
+	unparsed []string
 }
 
 func (t *tx) exec(query string, args ...any) (sql.Result, error) {
+	if statement := t.parsed(query); statement != nil { //nolint:sqlclosecheck // ends with the transaction
+		return statement.ExecContext(t.ctx, args...)
+	}
 	return t.ExecContext(t.ctx, t.s.sql(query), args...)
 }
 
 func (t *tx) row(query string, args ...any) *sql.Row {
+	if statement := t.parsed(query); statement != nil { //nolint:sqlclosecheck // ends with the transaction
+		return statement.QueryRowContext(t.ctx, args...)
+	}
 	return t.QueryRowContext(t.ctx, t.s.sql(query), args...)
+}
+
+// parsed is a statement that was kept parsed, which takes a third of the time of a short transaction; nil where there is
+// none yet, or the driver does so itself.
+func (t *tx) parsed(query string) *sql.Stmt {
+	if t.s.dialect.parsed {
+		return nil
+	}
+	if known, ok := t.s.writing.Load(query); ok {
+		return t.StmtContext(t.ctx, known.(*sql.Stmt)) //nolint:errcheck // only statements are stored
+	}
+	t.unparsed = append(t.unparsed, query)
+	return nil
+}
+
+// parse keeps statements for the next transactions. It waits until there is none, as SQLite has one connection to write.
+func (s *Store) parse(ctx context.Context, queries []string) {
+	for _, query := range queries {
+		if _, known := s.writing.Load(query); known {
+			continue
+		}
+		statement, err := s.writer.PrepareContext(ctx, s.sql(query))
+		if err != nil {
+			return // without, it only takes longer
+		}
+		if _, raced := s.writing.LoadOrStore(query, statement); raced {
+			_ = statement.Close()
+		}
+	}
 }
 
 // one runs a guarded UPDATE and reports ErrMoved unless exactly one row changed.
@@ -268,7 +306,8 @@ func (s *Store) writeWithin(ctx context.Context, f func(*tx) error) error {
 	if err != nil {
 		return unavailable(err)
 	}
-	err = f(&tx{Tx: t, ctx: ctx, s: s, now: s.now()})
+	w := &tx{Tx: t, ctx: ctx, s: s, now: s.now()}
+	err = f(w)
 	if err == nil {
 		err = t.Commit()
 	}
@@ -277,6 +316,7 @@ func (s *Store) writeWithin(ctx context.Context, f func(*tx) error) error {
 		_ = t.Rollback()
 		return unavailable(err)
 	}
+	s.parse(ctx, w.unparsed)
 	return nil
 }
 
