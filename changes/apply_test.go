@@ -178,7 +178,7 @@ func TestWhatIsSent(t *testing.T) {
 		if s := ParseSummary(c.Summary); s != (Summary{Added: 2, Removed: 1, Policy: "on", URL: true, Blocking: true}) {
 			t.Errorf("summary %+v", s)
 		}
-		e, err := r.store.Exchange(r.ctx(), c.Number)
+		e, err := storetest.Exchange(r.ctx(), r.store, c.Number)
 		if err != nil || len(e.Request) == 0 || e.AnswerSize != int64(len(e.Answer)) || e.AnswerCut {
 			t.Errorf("exchange %q, %v", e.Request, err)
 		}
@@ -681,7 +681,7 @@ var exactlyOK = regexp.MustCompile(`^\s*\{\s*"ActionStatus"\s*:\s*"OK"\s*,\s*"[^
 
 func (r *rig) answerIsExactlyOK(c store.Change) bool {
 	r.t.Helper()
-	e, err := r.store.Exchange(r.ctx(), c.Number)
+	e, err := storetest.Exchange(r.ctx(), r.store, c.Number)
 	r.must(err)
 	return c.HTTPStatus != nil && *c.HTTPStatus == 200 && exactlyOK.Match(e.Answer)
 }

@@ -12,6 +12,7 @@ import (
 
 	"callboard/sandbox"
 	"callboard/store"
+	"callboard/store/storetest"
 )
 
 // lost makes a change whose answer never came; nothing was applied.
@@ -364,7 +365,7 @@ func TestLateWriter(t *testing.T) {
 						t.Errorf("%s: steps %s", name, steps)
 					}
 				}
-				if _, err := r.store.Exchange(r.ctx(), st.Number); err != nil || (got.RequestID != "") != !strings.HasPrefix(answer, "dropped") {
+				if _, err := storetest.Exchange(r.ctx(), r.store, st.Number); err != nil || (got.RequestID != "") != !strings.HasPrefix(answer, "dropped") {
 					t.Errorf("%s: exchange %v, RequestId %q", name, err, got.RequestID)
 				}
 				if a := r.find(id); (a.Record == wanted.Digest()) != (want == store.Applied) {

@@ -41,22 +41,15 @@ func (s *server) entry(c echo.Context) (entry, error) {
 }
 
 func (s *server) entryOf(ctx context.Context, number int64) (e entry, err error) {
-	if e.Change, err = s.Store.Change(ctx, number); err != nil {
+	whole, err := s.Store.WholeEntry(ctx, number)
+	if err != nil {
 		return e, err
 	}
-	if e.app, err = s.Store.App(ctx, e.SDKAppID); err != nil {
-		return e, err
-	}
+	e.Change, e.app, e.call = whole.Change, whole.Of, whole.Call
 	if e.configs, err = s.Store.Configurations(ctx, e.Previous, e.Wanted, e.Found, e.ReadBack); err != nil {
 		return e, err
 	}
 	if e.steps, err = s.Store.Steps(ctx, number); err != nil {
-		return e, err
-	}
-	call, err := s.Store.Exchange(ctx, number)
-	if err == nil {
-		e.call = &call
-	} else if !errors.Is(err, store.ErrNotFound) {
 		return e, err
 	}
 	e.diff = changes.Compare(e.configs[e.Previous], e.configs[e.after()])

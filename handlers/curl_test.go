@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"callboard/store"
+	"callboard/store/storetest"
 )
 
 // inBash runs a command in which curl prints its arguments, and returns them.
@@ -66,7 +67,7 @@ func TestCurlOnThePage(t *testing.T) {
 		q.Get("random") != itoa64(w.number(`SELECT attempt FROM changes WHERE number = 1`)) || q.Get("contenttype") != "json" || !strings.HasPrefix(q.Get("usersig"), "eJw*") {
 		t.Errorf("the command calls %q", got)
 	}
-	e, err := w.store.Exchange(t.Context(), 1)
+	e, err := storetest.Exchange(t.Context(), w.store, 1)
 	must(t, err)
 	if _, body, _ := strings.Cut(string(e.Request), "\n\n"); got[7] != body || !strings.Contains(body, "it's?a=$(id)") {
 		t.Errorf("the body is %q, sent was %q", got[7], body)

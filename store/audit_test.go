@@ -17,7 +17,7 @@ import (
 var reads = []string{
 	"Keys",
 	"AnswerTimes", "App", "AppSecret", "Apps", "Attention", "AuditTrail", "Change", "CheckAudit", "Close", "Configuration", "ConfigurationAt", "Configurations", "CountArchived", "CurrentReading", "DriftSince",
-	"EachEntry", "Counts", "Entries", "Exchange", "FrequentCodes", "GraceOver", "HasUsers", "History", "KnowsBrowser", "LinkOwner", "MaySend", "Outcomes", "People", "Person", "Plan", "PlanState", "PlanToken", "Reading", "Related", "Rotation", "Session", "SessionsOf", "Steps", "TokenState", "UserByName",
+	"EachEntry", "Counts", "Entries", "WholeEntry", "FrequentCodes", "GraceOver", "HasUsers", "History", "KnowsBrowser", "LinkOwner", "MaySend", "Outcomes", "People", "Person", "Plan", "PlanState", "PlanToken", "Reading", "Related", "Rotation", "Session", "SessionsOf", "Steps", "TokenState", "UserByName",
 }
 
 // act is one use of a writing method: what has to be there before, and what the audit says after.

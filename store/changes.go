@@ -580,12 +580,24 @@ type Exchange struct {
 	AnswerCut  bool
 }
 
-// Exchange returns a change's request and answer; ErrNotFound when no call was made.
-func (s *Store) Exchange(ctx context.Context, number int64) (Exchange, error) {
-	var e Exchange
-	var cut int64
-	err := s.row(ctx, `SELECT request, answer, answer_size, answer_cut FROM exchanges WHERE number = $1`, number).Scan(&e.Request, &e.Answer, &e.AnswerSize, &cut)
-	e.AnswerCut = cut == 1
+// WholeEntry is an entry with what its page shows beside it.
+type WholeEntry struct {
+	Change
+	Of   App       // its app as it is now
+	Call *Exchange // nil when no call was made
+}
+
+// WholeEntry returns one entry; ErrNotFound when there is none.
+func (s *Store) WholeEntry(ctx context.Context, number int64) (WholeEntry, error) {
+	var e WholeEntry
+	var x Exchange
+	var called, cut bool
+	fields := append(append(e.fields(), e.Of.fields()...), &called, &x.Request, &x.Answer, &x.AnswerSize, &cut)
+	err := s.row(ctx, `SELECT `+changeColumns+`, `+appColumns+`, x.number IS NOT NULL, x.request, x.answer, COALESCE(x.answer_size, 0), COALESCE(x.answer_cut, 0) = 1
+		FROM changes JOIN apps ON apps.sdkappid = changes.sdkappid LEFT JOIN exchanges x ON x.number = changes.number WHERE changes.number = $1`, number).Scan(fields...)
+	if x.AnswerCut = cut; called {
+		e.Call = &x
+	}
 	return found(e, err)
 }
 

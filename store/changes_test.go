@@ -122,7 +122,7 @@ func TestIntent(t *testing.T) {
 		steps, err := f.Steps(ctx(t), n)
 		f.must(err)
 		same(t, "steps", []store.Step{{At: start - 5, Name: store.StepOpened}, {At: start, Name: store.StepPlanned}, {At: start + minute, Name: store.StepIntent}}, steps)
-		if _, err := f.Exchange(ctx(t), n); !errors.Is(err, store.ErrNotFound) {
+		if _, err := storetest.Exchange(ctx(t), f.Store, n); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("an exchange before the call: %v", err)
 		}
 		again, made, err := f.OpenChange(ctx(t), mei, intent(p, 5))
@@ -238,7 +238,7 @@ func TestCloseChange(t *testing.T) {
 				record, number = confB.Digest(), n
 			}
 			same(t, outcome+": our record", []any{record, number}, []any{a.Record, a.RecordNumber})
-			x, err := f.Exchange(ctx(t), n)
+			x, err := storetest.Exchange(ctx(t), f.Store, n)
 			if e.Reply == nil {
 				same(t, outcome+": steps", "form_opened plan_made intent not_sent", f.steps(n))
 				if !errors.Is(err, store.ErrNotFound) {
@@ -280,7 +280,7 @@ func TestAnyAnswerCanBeStored(t *testing.T) {
 		f.end(n, e)
 		c := f.change(n)
 		same(t, "texts", []string{store.Text(odd, 64), store.Text(odd, 2048), store.Text(odd, 256)}, []string{c.ActionStatus, c.ErrorInfo, c.RequestID})
-		x, err := f.Exchange(ctx(t), n)
+		x, err := storetest.Exchange(ctx(t), f.Store, n)
 		f.must(err)
 		same(t, "answer", store.Exchange{Request: []byte(odd), Answer: []byte(odd)}, x)
 		list, err := f.History(ctx(t), store.Filter{RequestID: odd[:50], Limit: 5})
@@ -330,7 +330,7 @@ func TestLateWriter(t *testing.T) {
 			same(t, name+": steps", steps+lateSteps, f.steps(n))
 			if e.Reply != nil {
 				same(t, name+": RequestId", e.Reply.RequestID, c.RequestID)
-				f.must(one(f.Exchange(ctx(t), n)))
+				f.must(one(storetest.Exchange(ctx(t), f.Store, n)))
 			}
 			record := confA.Digest()
 			if test.want == store.Applied {

@@ -20,42 +20,53 @@ type Related struct {
 // Related looks up what belongs to an entry, by indexes alone. A drift and what ended it are found over at most 50
 // entries of the app.
 func (s *Store) Related(ctx context.Context, c Change) (r Related, err error) {
-	origin, err := s.changes(ctx, `SELECT `+changeColumns+` FROM changes WHERE changes.number = $1 AND changes.sdkappid = $2`, c.Origin, c.SDKAppID)
+	var later, plans bool
+	err = s.row(ctx, `SELECT EXISTS (SELECT 1 FROM changes WHERE origin = $1), EXISTS (SELECT 1 FROM plans WHERE origin = $1),
+		COALESCE((`+besides(`>`, `ASC`, `part.kind = 'drift'`)+`), 0)`, c.Number, c.SDKAppID, relatedLook).Scan(&later, &plans, &r.Drift)
 	if err != nil {
-		return r, err
+		return r, unavailable(err)
 	}
-	if len(origin) == 1 {
-		r.Origin = &origin[0]
+	if c.Origin != 0 {
+		origin, err := s.changes(ctx, `SELECT `+changeColumns+` FROM changes WHERE changes.number = $1 AND changes.sdkappid = $2`, c.Origin, c.SDKAppID)
+		if err != nil {
+			return r, err
+		}
+		if len(origin) == 1 {
+			r.Origin = &origin[0]
+		}
 	}
-	if r.Later, err = s.changes(ctx, `SELECT `+changeColumns+` FROM changes WHERE changes.origin = $1 ORDER BY changes.number DESC LIMIT $2`, c.Number, relatedLimit); err != nil {
-		return r, err
+	if later {
+		if r.Later, err = s.changes(ctx, `SELECT `+changeColumns+` FROM changes WHERE changes.origin = $1 ORDER BY changes.number DESC LIMIT $2`, c.Number, relatedLimit); err != nil {
+			return r, err
+		}
 	}
-	r.Plans, err = all(ctx, s, scanPlan, `SELECT `+planColumns+` FROM (SELECT * FROM plans WHERE origin = $1 ORDER BY made_at DESC LIMIT $2) part
-		WHERE NOT EXISTS (SELECT 1 FROM changes WHERE changes.plan = part.id) ORDER BY made_at DESC LIMIT $3`, c.Number, relatedLook, relatedLimit)
-	if err != nil {
-		return r, err
+	if plans {
+		if r.Plans, err = s.unusedPlans(ctx, c.Number); err != nil {
+			return r, err
+		}
 	}
-	if r.Drift, err = s.nearestRecord(ctx, `<`, `DESC`, `part.kind = 'drift'`, c); err != nil || c.Kind != KindDrift {
-		return r, err
+	if c.Kind != KindDrift {
+		return r, nil
 	}
-	r.Answered, err = s.nearestRecord(ctx, `>`, `ASC`, `part.kind <> 'drift'`, c)
-	return r, err
+	err = s.row(ctx, `SELECT COALESCE((`+besides(`<`, `DESC`, `part.kind <> 'drift'`)+`), 0)`, c.Number, c.SDKAppID, relatedLook).Scan(&r.Answered)
+	return r, unavailable(err)
+}
+
+// unusedPlans are the plans made from an entry that became no change.
+func (s *Store) unusedPlans(ctx context.Context, origin int64) ([]Plan, error) {
+	return all(ctx, s, scanPlan, `SELECT `+planColumns+` FROM (SELECT * FROM plans WHERE origin = $1 ORDER BY made_at DESC LIMIT $2) part
+		WHERE NOT EXISTS (SELECT 1 FROM changes WHERE changes.plan = part.id) ORDER BY made_at DESC LIMIT $3`, origin, relatedLook, relatedLimit)
 }
 
 func (s *Store) changes(ctx context.Context, query string, args ...any) ([]Change, error) {
 	return all(ctx, s, scanChange, query, args...)
 }
 
-// nearestRecord is the next entry of the app on one side that found a drift or made our record, if it is of the wanted
-// kind; 0 otherwise.
-func (s *Store) nearestRecord(ctx context.Context, side, order, wanted string, c Change) (int64, error) {
-	list, err := all(ctx, s, func(r scanner) (number int64, err error) { return number, r.Scan(&number) },
-		`SELECT CASE WHEN `+wanted+` THEN part.number ELSE 0 END FROM
-			(SELECT number, kind, settled, outcome FROM changes WHERE sdkappid = $1 AND number `+side+` $2 ORDER BY number `+order+` LIMIT $3) part
+// besides finds the next entry of app $2 on one side of number $1 that found a drift or made our record, looking at $3
+// entries: its number if it is of the wanted kind, else 0.
+func besides(side, order, wanted string) string {
+	return `SELECT CASE WHEN ` + wanted + ` THEN part.number ELSE 0 END FROM
+			(SELECT number, kind, settled, outcome FROM changes WHERE sdkappid = $2 AND -number ` + side + ` -CAST($1 AS BIGINT) ORDER BY -number ` + order + ` LIMIT $3) part
 		WHERE part.kind IN ('drift', 'accepted') OR (part.kind <> 'token' AND COALESCE(part.settled, part.outcome) = 'applied')
-		ORDER BY part.number `+order+` LIMIT 1`, c.SDKAppID, c.Number, relatedLook)
-	if err != nil || len(list) == 0 {
-		return 0, err
-	}
-	return list[0], nil
+		ORDER BY -part.number ` + order + ` LIMIT 1`
 }

@@ -256,7 +256,7 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 			}
 			return nil
 		},
-		"Exchange":      func(f fixture) error { return one(f.Exchange(ctx(f.t), 1)) },
+		"WholeEntry":    func(f fixture) error { return one(f.WholeEntry(ctx(f.t), 1)) },
 		"GraceOver":     func(f fixture) error { return one(f.GraceOver(ctx(f.t), 1)) },
 		"HasUsers":      func(f fixture) error { return one(f.HasUsers(ctx(f.t))) },
 		"MaySend":       func(f fixture) error { return one(f.MaySend(ctx(f.t), 1, time.Second)) },

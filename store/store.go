@@ -314,6 +314,9 @@ func (s *Store) writeWithin(ctx context.Context, f func(*tx) error) error {
 	if err != nil {
 		// After a failed statement the rollback tells nothing new.
 		_ = t.Rollback()
+		if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+			err = ctx.Err() // what ended the transaction
+		}
 		return unavailable(err)
 	}
 	s.parse(ctx, w.unparsed)

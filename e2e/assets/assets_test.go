@@ -38,8 +38,9 @@ func TestEverySymbolRenders(t *testing.T) {
 	for _, id := range append(ids, "no-such-symbol") {
 		body += `<span class="cb-chip" id="` + id + `">` + icon(id) + id + `</span>`
 	}
+	address := site(t, map[string]string{"/": page("", body+`</p></main>`)})
 	p := browser.Start(t, browser.Options{})
-	p.Goto(site(t, map[string]string{"/": page("", body+`</p></main>`)}) + "/")
+	p.Goto(address + "/")
 	p.WaitFor("#mark")
 	// The sprite comes after the page has loaded; a symbol that shows has a box of its own.
 	const empty = `[...document.querySelectorAll('.cb-chip')].filter(el => !(el.querySelector('use').getBBox().height > 0 || el.querySelector('use').getBBox().width > 0)).map(el => el.id)`
@@ -118,8 +119,9 @@ func TestStylesPassAxe(t *testing.T) {
 }
 
 func TestPaper(t *testing.T) {
+	address := site(t, map[string]string{"/": page(`data-bs-theme="dark"`, parts()+`<details class="cb-more"><summary>More</summary><p id="folded">Answer</p></details>`)})
 	p := browser.Start(t, browser.Options{})
-	p.Goto(site(t, map[string]string{"/": page(`data-bs-theme="dark"`, parts()+`<details class="cb-more"><summary>More</summary><p id="folded">Answer</p></details>`)}) + "/")
+	p.Goto(address + "/")
 	shown := func() string {
 		return browser.Eval[string](p, `['.cb-top', '.btn', '.cb-envbar', '#folded'].map(s => document.querySelector(s).checkVisibility({contentVisibilityAuto: true}) && document.querySelector(s).getBoundingClientRect().height > 0).join(' ') + ' ' + getComputedStyle(document.documentElement).colorScheme`)
 	}
@@ -229,12 +231,13 @@ func TestCountdown(t *testing.T) {
 		return fmt.Sprintf(`<p id="%s" data-until="%d" %s %s data-template="{m} min {s} s left">soon</p>`, id, until, map[bool]string{true: fmt.Sprintf(`data-now="%d"`, server)}[server > 0], over)
 	}
 	hour := int64(3_600_000)
-	p := browser.Start(t, browser.Options{})
-	p.Goto(site(t, map[string]string{"/": page("", `<main id="main"><h1>Time</h1>`+
+	address := site(t, map[string]string{"/": page("", `<main id="main"><h1>Time</h1>`+
 		line("long", now+10*hour, 0, "")+
 		line("behind", now-hour+125_000, now-hour, "")+
 		line("short", now-hour+1_500, now-hour, `data-over="Over, look again."`)+
-		line("past", now-5_000, 0, "")+`</main>`)}) + "/")
+		line("past", now-5_000, 0, "")+`</main>`)})
+	p := browser.Start(t, browser.Options{})
+	p.Goto(address + "/")
 	p.WaitText("#long", "59")
 	if got := p.Text("#long"); !strings.HasPrefix(got, "599 min ") {
 		t.Errorf("ten hours: %q", got)

@@ -30,7 +30,8 @@ func page(attributes, body string) string {
 		<body><a class="cb-skip" href="#main">Skip</a>` + body + `</body></html>`
 }
 
-// site serves documents by path, the files of package static, and /elsewhere, which says how it was reached.
+// site serves documents by path, the files of package static, and /elsewhere, which says how it was reached. It is made
+// before the page that opens it: it then outlives that page and whatever the page still loads.
 func site(t *testing.T, documents map[string]string) string {
 	t.Helper()
 	mux := http.NewServeMux()

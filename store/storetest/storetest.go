@@ -102,3 +102,15 @@ func (d Database) Open(t testing.TB, clock func() time.Time) *store.Store {
 	})
 	return s
 }
+
+// Exchange is the request and answer of an entry; store.ErrNotFound when no call was made.
+func Exchange(ctx context.Context, s *store.Store, number int64) (store.Exchange, error) {
+	e, err := s.WholeEntry(ctx, number)
+	if err != nil {
+		return store.Exchange{}, err
+	}
+	if e.Call == nil {
+		return store.Exchange{}, store.ErrNotFound
+	}
+	return *e.Call, nil
+}
