@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"sync"
 
 	"github.com/pressly/goose/v3"
@@ -28,8 +29,12 @@ var sqliteDialect = dialect{
 }
 
 func openSQLite(ctx context.Context, path string) (*Store, error) {
-	file := sqliteFile(path)
-	writer, err := sql.Open("sqlite", file+"?"+sqliteSettings+"&_txlock=immediate")
+	if err := touch(path); err != nil {
+		return nil, fmt.Errorf("opening the database: %w", err)
+	}
+	// A connection never makes the file: one that comes after somebody moved it away would go on with an empty database.
+	file := sqliteFile(path) + "?mode=rw&" + sqliteSettings
+	writer, err := sql.Open("sqlite", file+"&_txlock=immediate")
 	if err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
@@ -38,7 +43,7 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	if err := writer.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the database %s: %w", path, err), writer.Close())
 	}
-	reader, err := sql.Open("sqlite", file+"?"+sqliteSettings+"&_pragma=query_only(1)")
+	reader, err := sql.Open("sqlite", file+"&_pragma=query_only(1)")
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the database: %w", err), writer.Close())
 	}
@@ -47,6 +52,15 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	return &Store{dialect: sqliteDialect, writer: writer, reader: reader, close: sync.OnceValue(func() error { //nolint:contextcheck // closing has to end whatever the opener waits for
 		return errors.Join(reader.Close(), atRest(writer), writer.Close())
 	})}, nil
+}
+
+// touch makes an empty file, for its owner alone, where there is none.
+func touch(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // atRest waits until the one connection is free: a transaction that was given up is rolled back in the background, and

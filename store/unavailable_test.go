@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"os"
 	"testing"
 	"time"
 
@@ -72,6 +73,27 @@ func TestWriteOnAReadOnlyDatabaseEndsAsUnavailable(t *testing.T) {
 		same(t, "every row", before, f.dump())
 		f.must(f.Ping(ctx(t)))
 	})
+}
+
+func TestAFileThatWasMovedAwayIsNotMadeAnew(t *testing.T) {
+	db := storetest.SQLite(t)
+	f := newFixture(t, db)
+	for _, pool := range []*sql.DB{store.ReaderOf(f.Store), store.WriterOf(f.Store)} {
+		pool.SetMaxIdleConns(0) // each statement opens the file
+	}
+	f.must(os.Rename(db.Address, db.Address+".away"))
+	if _, err := f.App(ctx(t), aurora); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("reading: %v", err)
+	}
+	if err := f.Ping(ctx(t)); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("writing: %v", err)
+	}
+	if _, err := os.Stat(db.Address); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a file in its place: %v", err)
+	}
+	f.must(os.Rename(db.Address+".away", db.Address))
+	same(t, "once it is back", "Aurora", f.app(aurora).Name)
+	f.must(f.Ping(ctx(t)))
 }
 
 func TestClosedStoreIsUnavailable(t *testing.T) {

@@ -104,6 +104,7 @@ func TestClock(t *testing.T) {
 	}{
 		{"six minutes", 6 * time.Minute, 70001, store.Refused, "behind Tencent’s"},
 		{"six minutes back", -6 * time.Minute, 70001, store.Refused, "ahead of Tencent’s"},
+		{"a day back", -24 * time.Hour, 70001, store.Refused, "ahead of Tencent’s"},
 		{"a day", 24 * time.Hour, 0, store.NotSent, "behind Tencent’s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
