@@ -77,3 +77,6 @@ func SealedColumns() []string {
 
 // PathOf is the file of a key set.
 func PathOf(k *Keys) string { return k.path }
+
+// OneIndex are the settings of the connections to PostgreSQL that decide about plans.
+var OneIndex = oneIndex

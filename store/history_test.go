@@ -277,6 +277,33 @@ func TestCounts(t *testing.T) {
 	})
 }
 
+// TestLooksAreBoundedByIndexAlone: how far down a combined filter looks is found without reading a row.
+func TestLooksAreBoundedByIndexAlone(t *testing.T) {
+	tests := map[string]store.Filter{
+		"changes_app":   {SDKAppID: aurora},
+		"changes_who":   {Who: "u7"},
+		"changes_kind":  {Kind: store.KindChange},
+		"changes_state": {State: store.Applied},
+		"changes_code":  {Code: ptr[int64](60020)},
+	}
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := past(t, db)
+		f.many(800)
+		f.settled()
+		store.SetExamined(t, 5)
+		seen := f.watched()
+		for index, filter := range tests {
+			filter.Words, filter.Limit = []string{"nothing"}, 50
+			seen.clear()
+			f.must(one(f.Entries(ctx(t), filter)))
+			want := map[string]string{"sqlite": "COVERING INDEX ", "postgres": "Index Only Scan using "}[db.Name] + index
+			if plan := f.explain(seen.all()[0]); !strings.Contains(plan, want) {
+				t.Errorf("not %s:\n%s", want, plan)
+			}
+		}
+	})
+}
+
 func TestFiltersUseTheirIndex(t *testing.T) {
 	tests := []struct {
 		name, index string

@@ -170,7 +170,11 @@ func (f fixture) generic(st statement) string {
 	c, err := pgx.Connect(ctx(f.t), f.db.Address)
 	f.must(err)
 	defer c.Close(ctx(f.t))
-	results, err := c.PgConn().Exec(ctx(f.t), `SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan; PREPARE explained AS `+
+	settings := `SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan; `
+	for name, value := range store.OneIndex {
+		settings += `SET ` + name + ` = ` + value + `; `
+	}
+	results, err := c.PgConn().Exec(ctx(f.t), settings+`PREPARE explained AS `+
 		st.text+`; EXPLAIN EXECUTE explained`+literals(st.args)).ReadAll()
 	f.must(err)
 	var lines []string
