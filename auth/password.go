@@ -9,12 +9,15 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
+	"github.com/trustelem/zxcvbn/frequency"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -27,14 +30,22 @@ const (
 //go:embed common.txt
 var commonList string
 
-// common are the passwords that are guessed first, in lower case.
-var common = sync.OnceValue(func() map[string]bool {
-	list := map[string]bool{}
-	for _, word := range strings.Fields(commonList) {
-		list[word] = true
+// isCommon tells whether a password, in small letters, is among those that are guessed first: the most frequent ones of
+// published leaks, single words and names, and a list of our own for the place and for what the others lack.
+func isCommon(folded string) bool {
+	for _, list := range frequency.FrequencyLists {
+		if slices.Contains(list, folded) {
+			return true
+		}
 	}
-	return list
-})
+	return slices.Contains(strings.Fields(commonList), folded) || ofThePlace(folded)
+}
+
+// ofThePlace tells whether a password is a word of this console with figures and signs around it.
+func ofThePlace(folded string) bool {
+	word := strings.TrimFunc(folded, func(r rune) bool { return !unicode.IsLetter(r) })
+	return slices.Contains([]string{"callboard", "callback", "tencent", "tencentcloud", "tencentrtc", "tuilivekit", "livekit"}, word)
+}
 
 // Why a new password is refused.
 const (
@@ -52,7 +63,7 @@ func PasswordFault(password, name string) string {
 		return PasswordLength
 	case strings.TrimSpace(folded) == strings.ToLower(strings.TrimSpace(name)):
 		return PasswordIsName
-	case common()[folded]:
+	case isCommon(folded):
 		return PasswordCommon
 	}
 	return ""

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/alexedwards/argon2id"
 	"github.com/google/go-cmp/cmp"
+	"github.com/trustelem/zxcvbn/frequency"
 )
 
 func TestHashPasswordCountsCharacters(t *testing.T) {
@@ -200,6 +202,12 @@ func TestPasswordFault(t *testing.T) {
 		{"PassWord123", "mei", PasswordCommon},
 		{"1qaz2wsx", "mei", PasswordCommon},
 		{"password and more", "mei", ""},
+		{"trustno1!", "mei", ""},
+		{"iloveyou2", "mei", PasswordCommon},
+		{"something", "mei", PasswordCommon},
+		{"Callboard-2026", "mei", PasswordCommon},
+		{"!tencent!", "mei", PasswordCommon},
+		{"callboard and more", "mei", ""},
 		{"mei.lin.wang", "mei.lin.wang", PasswordIsName},
 		{"Mei.Lin.Wang", "mei.lin.wang", PasswordIsName},
 		{" mei.lin.wang ", "Mei.lin.Wang", PasswordIsName},
@@ -213,15 +221,31 @@ func TestPasswordFault(t *testing.T) {
 	}
 }
 
-// TestCommonPasswords finds entries that could never meet a password: too short, doubled or not in lower case.
+// TestCommonPasswords finds entries of our list that could never meet a password: too short, doubled or not in small letters.
 func TestCommonPasswords(t *testing.T) {
 	list := strings.Split(strings.TrimSuffix(commonList, "\n"), "\n")
-	if len(list) < 100 || len(list) != len(common()) {
-		t.Errorf("%d lines, %d passwords; want at least 100, each once", len(list), len(common()))
+	if distinct := slices.Compact(slices.Sorted(slices.Values(list))); len(list) < 100 || len(distinct) != len(list) {
+		t.Errorf("%d lines, %d passwords; want at least 100, each once", len(list), len(distinct))
 	}
 	for _, word := range list {
 		if PasswordFault(word, "") != PasswordCommon || PasswordFault(strings.ToUpper(word), "") != PasswordCommon {
 			t.Errorf("%q stands in the list and is not refused", word)
 		}
+	}
+}
+
+// TestLeakedPasswords looks through the lists that come from published leaks: what is long enough is refused.
+func TestLeakedPasswords(t *testing.T) {
+	refused := 0
+	for _, word := range frequency.FrequencyLists["passwords"] {
+		fault := PasswordFault(word, "")
+		if fault == PasswordCommon {
+			refused++
+		} else if fault != PasswordLength {
+			t.Errorf("%q is %q", word, fault)
+		}
+	}
+	if refused < 3000 {
+		t.Errorf("only %d leaked passwords are long enough and refused", refused)
 	}
 }
