@@ -29,6 +29,11 @@ func checkHeaders(t *testing.T, r *http.Request, rec *httptest.ResponseRecorder)
 			t.Errorf("%s %s: %s is %q, want %q", r.Method, r.URL.Path, name, got, want)
 		}
 	}
+	for name := range h {
+		if strings.HasPrefix(name, "Access-Control-") {
+			t.Errorf("%s %s lets other origins read: %s", r.Method, r.URL.Path, name)
+		}
+	}
 	csp := h.Get("Content-Security-Policy")
 	if !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "frame-ancestors 'none'") || strings.Contains(csp, "unsafe") || strings.Contains(csp, "*") {
 		t.Errorf("%s %s: Content-Security-Policy is %q", r.Method, r.URL.Path, csp)
@@ -119,6 +124,10 @@ func checkPage(t *testing.T, name string, p page) {
 	}
 	if p.count("html[lang]") != 1 || p.count("title") != 1 || p.count("h1") != 1 || p.count("main") != 1 {
 		t.Errorf("%s: a page needs one language, one title, one first heading and one main part", name)
+	}
+	// Password managers know these fields; nothing keeps anybody from pasting, as there are no handlers in pages (below).
+	if n := p.count(`input[name=password]:not([autocomplete$="-password"]), input[name=password][maxlength], input[name=password][readonly]`); n > 0 {
+		t.Errorf("%s: %d password fields that a password manager does not fill", name, n)
 	}
 	seen := map[string]bool{}
 	p.doc.Find("*").Each(func(_ int, s *goquery.Selection) {
