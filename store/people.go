@@ -181,8 +181,8 @@ func (s *Store) Withdraw(ctx context.Context, a Actor, id int64) error {
 	})
 }
 
-// people runs one act on people at a time, and only of a person who is an administrator at that very moment, or of the
-// console itself.
+// people runs one act on people at a time, and only of a person who is an administrator and can sign in at that very
+// moment, or of the console itself.
 func (s *Store) people(ctx context.Context, a Actor, f func(*tx) error) error {
 	return s.write(ctx, func(t *tx) error {
 		// A row of its own keeps parallel acts apart on both databases, so that the last of two administrators is seen as
@@ -193,7 +193,7 @@ func (s *Store) people(ctx context.Context, a Actor, f func(*tx) error) error {
 		}
 		if a.Kind == PersonActor {
 			var n int
-			err := t.row(`SELECT COUNT(*) FROM users WHERE id = $1 AND role = 'admin' AND disabled_at IS NULL`, a.UserID).Scan(&n)
+			err := t.row(`SELECT COUNT(*) FROM users WHERE id = $1 AND role = 'admin' AND disabled_at IS NULL AND password NOT IN ('', $2)`, a.UserID, NoPassword).Scan(&n)
 			if err != nil {
 				return err
 			}
