@@ -44,6 +44,8 @@ func plainName(name string) bool {
 	script := ""
 	for _, r := range name {
 		switch {
+		case unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point):
+			return false // marks and letters that nobody sees
 		case strings.ContainsRune("._-@+", r), unicode.IsDigit(r), unicode.IsMark(r):
 			continue
 		case !unicode.IsLetter(r):

@@ -415,6 +415,7 @@ func TestLookAlikeNamesAreRefused(t *testing.T) {
 	for name, fault := range map[string]string{
 		"lena": "", "lena.k-2_x@example.com": "", "мария": "", "李明": "", "jos\u00e9": "",
 		"admin": "user.taken", "ADMIN": "user.taken", "\u0430dmin": "user.name_letters", "ad\u200bmin": "user.name_fault", "\u202enimda": "user.name_fault", "ａｄｍｉｎ": "user.name_letters",
+		"admin\ufe0f": "user.name_letters", "ad\u034fmin": "user.name_letters", "mei\u180b": "user.name_letters", "李明\u115f": "user.name_letters",
 		"a/b": "user.name_letters", "<b>": "user.name_letters", "мei": "user.name_letters", "ѕυрроrт": "user.name_letters",
 	} {
 		p := b.post("/users/new", url.Values{"username": {name}, "role": {store.Support}, "scope": {"all"}})
