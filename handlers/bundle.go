@@ -120,7 +120,12 @@ func (s *server) bundle(p *i18n.Printer, zone *time.Location, e entry, r *redact
 			bundleFile{"answer.txt", orElse(r.text(visible(e.call.Answer)), p.T("change.no_answer")) + "\n"})
 	}
 	files = append(files, b.configurations()...)
-	return append(files, bundleFile{"timeline.txt", b.steps()})
+	files = append(files, bundleFile{"timeline.txt", b.steps()})
+	for i := range files {
+		// Last, as redacting writes texts as they were meant: whoever prints a file must not be led by what is in it.
+		files[i].text = visible([]byte(files[i].text))
+	}
+	return files
 }
 
 // both gives a time in UTC and in the person's zone.

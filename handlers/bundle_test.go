@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/PuerkitoBio/goquery"
 	"github.com/google/go-cmp/cmp"
@@ -250,6 +251,25 @@ func TestBundle(t *testing.T) {
 		wantStatus(t, support.get("/changes/999/bundle"), http.StatusNotFound)
 		wantStatus(t, support.post("/changes/999/bundle", nil), http.StatusNotFound)
 	})
+}
+
+// TestBundleSteersNobody: a text of a hostile answer neither moves a terminal's cursor nor turns a line around.
+func TestBundleSteersNobody(t *testing.T) {
+	w := newWorld(t)
+	b := w.as(store.Operator)
+	w.box.Script(sandbox.Fault{Command: "update_callback", Body: `{"ActionStatus":"FAIL","ErrorCode":60020,"ErrorInfo":"\u001b[2Jgone \u202edaer","RequestId":"Id-\u0007\u009b1"}`})
+	_, texts, _ := unzip(t, b.post(b.apply(b.plan(appID, secretURL, created))+"/bundle", nil))
+	for name, text := range texts {
+		for _, c := range text {
+			if c != '\n' && c != '\t' && (!unicode.IsPrint(c) || unicode.Is(unicode.Bidi_Control, c)) {
+				t.Errorf("%s holds %U:\n%q", name, c, text)
+				break
+			}
+		}
+	}
+	if want := `ErrorInfo: \u001b[2Jgone \u202edaer`; !strings.Contains(texts["ticket.en.txt"], want) {
+		t.Errorf("the ticket does not say %s:\n%s", want, texts["ticket.en.txt"])
+	}
 }
 
 // TestBundleIsTheSameEachTime: days later, and from another process, an entry that has ended gives the same bytes.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"callboard/changes"
@@ -179,6 +180,9 @@ func visible(text []byte) string {
 		case r == '\n' || r == '\t' || (unicode.IsPrint(r) && !unicode.Is(unicode.Bidi_Control, r)):
 			b.WriteRune(r)
 		case r == '\r':
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r) // as JSON has it
+			fmt.Fprintf(&b, "\\u%04x\\u%04x", high, low)
 		default:
 			fmt.Fprintf(&b, "\\u%04x", r)
 		}
