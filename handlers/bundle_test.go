@@ -54,6 +54,8 @@ func TestRedact(t *testing.T) {
 		{"see https%3A%2F%2Fa.example%2Fx%3Fk%3Ds3, please", "see https%3A%2F%2F[removed] please", 1, 0},
 		{"https://a.example/to/https%253A%252F%252Fu%253As3%2540b.example", "https://a.example/to/https%253A%252F%252F[removed]", 1, 0},
 		{"wss://u:s3@a.example/ and u:s3@a.example/x?k=4", "wss://[removed]@a.example/ and [removed]@a.example/x?k=[removed]", 1, 2},
+		{"log in as u:s3@a.example/x or mei@a.example, not at 10:30 @noon", "log in as [removed]@a.example/x or mei@a.example, not at 10:30 @noon", 0, 1},
+		{`{"Info":"u:s3\u0040a.example"}`, `{"Info":"[removed]@a.example"}`, 0, 1},
 		{`5" and "https://a.example/x?k=s3" and "b`, `5" and "https://a.example/x?k=[removed]" and "b`, 1, 0},
 	} {
 		var r redactor

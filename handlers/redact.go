@@ -28,8 +28,9 @@ type redactor struct {
 var (
 	schemeLike = regexp.MustCompile(`(?i)[a-z][a-z0-9+.-]{0,31}(?::|\\u003a|%(?:25)*3a)(?:\\?/|\\u002f|%(?:25)*2f){2}`)
 	atScheme   = regexp.MustCompile(`^(?:` + schemeLike.String() + `)`)
-	// bareLike is an address without a scheme, as people also write them.
+	// bareLike is an address without a scheme, as people also write them; bareUser is one with user name and password.
 	bareLike   = regexp.MustCompile(`(?i)^[^\s"'<>?;]*(?:(?:\?|\\u003f)|/[^\s"'<>?]*(?:;|\\u003b))\S*(?:=|\\u003d)`)
+	bareUser   = regexp.MustCompile(`(?i)^[^\s"'<>/?#:@]+:[^\s/?#@]+(?:@|\\u0040)[^\s"'<>/?#:@]`)
 	question   = regexp.MustCompile(`(?i)\?|\\u003f`)
 	hash       = regexp.MustCompile(`(?i)#|\\u0023`)
 	slash      = regexp.MustCompile(`(?i)\\?/|\\u002f`)
@@ -87,6 +88,9 @@ func addressAt(before, text string) int {
 		return 0
 	}
 	bare := bareLike.FindString(look)
+	if bare == "" {
+		bare = bareUser.FindString(look)
+	}
 	if bare == "" || schemeLike.MatchString(bare) {
 		return 0 // none, or its scheme comes later
 	}
