@@ -78,8 +78,8 @@ func TestLimits(t *testing.T) {
 		{"header", 64 << 10, padded, read, http.StatusRequestHeaderFieldsTooLarge},
 		{"address", 8 << 10, withAddress, read, http.StatusRequestURITooLong},
 		{"cookies", 100, withCookies, read, http.StatusRequestHeaderFieldsTooLarge},
-		{"body", 1 << 20, func(n int) string { return posted("a="+strings.Repeat("x", n-2), false) }, refused, http.StatusRequestEntityTooLarge},
-		{"body in pieces", 1 << 20, func(n int) string { return posted("a="+strings.Repeat("x", n-2), true) }, refused, http.StatusRequestEntityTooLarge},
+		{"body of a stranger", 64 << 10, func(n int) string { return posted("a="+strings.Repeat("x", n-2), false) }, refused, http.StatusRequestEntityTooLarge},
+		{"body of a stranger in pieces", 64 << 10, func(n int) string { return posted("a="+strings.Repeat("x", n-2), true) }, refused, http.StatusRequestEntityTooLarge},
 		{"fields", 1000, func(n int) string { return posted("a=1"+strings.Repeat("&a=1", n-1), false) }, refused, http.StatusRequestEntityTooLarge},
 	} {
 		var got []int

@@ -14,6 +14,7 @@ import (
 // What a request may bring. Whatever is beyond is refused before anything is done.
 const (
 	maxBody    = 1 << 20  // bytes; beyond: 413
+	strangers  = 64 << 10 // bytes of a body without a session's cookie, as anybody can send many at once; beyond: 413
 	maxFields  = 1000     // of a form; beyond: 413
 	maxCookies = 100      // beyond: 431
 	maxHeaders = 64 << 10 // bytes of all header lines, cookies among them; beyond: 431
@@ -89,10 +90,14 @@ func (s *server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 		if r.Body == nil || r.Method == http.MethodGet || r.Method == http.MethodHead {
 			return next(c)
 		}
-		if r.ContentLength > maxBody {
+		limit := int64(maxBody)
+		if s.Cookies.Session(r) == "" {
+			limit = strangers
+		}
+		if r.ContentLength > limit {
 			return errTooLarge
 		}
-		r.Body = http.MaxBytesReader(c.Response(), r.Body, maxBody)
+		r.Body = http.MaxBytesReader(c.Response(), r.Body, limit)
 		if err := r.ParseForm(); err != nil {
 			return echo.NewHTTPError(http.StatusBadRequest).SetInternal(err)
 		}

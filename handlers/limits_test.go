@@ -92,3 +92,18 @@ func TestGreedyPersonIsToldToWait(t *testing.T) {
 	// The post of the plan whose place is held already goes through.
 	wantSeeOther(t, b.post(formOf(appID)+"/apply", url.Values{"plan": {id}, "tick": {"host"}}), "/changes/1")
 }
+
+// TestStrangersSendLittle: whoever has no session cannot fill the memory with many large forms at once.
+func TestStrangersSendLittle(t *testing.T) {
+	w := newWorld(t)
+	large := url.Values{"do": {"preferences"}, "username": {strings.Repeat("x", 70<<10)}, "password": {"x"}}
+	stranger := w.browser()
+	stranger.get("/sign-in")
+	wantStatus(t, stranger.post("/sign-in", large), http.StatusRequestEntityTooLarge)
+	large.Set("username", strings.Repeat("x", 60<<10))
+	wantStatus(t, stranger.post("/sign-in", large), http.StatusUnprocessableEntity)
+	large.Set("username", strings.Repeat("x", 900<<10))
+	wantStatus(t, w.as(store.Support).post("/account", url.Values{"theme": {"dark"}, "more": large["username"]}), http.StatusSeeOther)
+	stranger.cookies["callboard_session"] = "made-up"
+	wantStatus(t, stranger.post("/sign-in", large), http.StatusRequestEntityTooLarge)
+}
