@@ -15,8 +15,16 @@ import (
 var twins = strings.NewReplacer("а", "a", "в", "b", "с", "c", "ԁ", "d", "е", "e", "һ", "h", "н", "h", "і", "i", "ј", "j", "к", "k", "ӏ", "l", "м", "m", "о", "o", "р", "p", "ѕ", "s", "т", "t",
 	"у", "y", "х", "x", "ԝ", "w", "α", "a", "β", "b", "ε", "e", "η", "n", "ι", "i", "κ", "k", "μ", "m", "ν", "v", "ο", "o", "ρ", "p", "τ", "t", "υ", "u", "χ", "x", "ω", "w")
 
+// strokes are capital letters and digits that many typefaces draw as another letter, and pairs are letters that stand for one.
+var (
+	strokes = strings.NewReplacer("I", "l", "1", "l", "0", "o")
+	pairs   = strings.NewReplacer("rn", "m", "vv", "w")
+)
+
 // looks is how a name looks: names of the same looks cannot be told apart by eye.
-func looks(name string) string { return twins.Replace(store.Key(norm.NFKC.String(name))) }
+func looks(name string) string {
+	return pairs.Replace(twins.Replace(store.Key(strokes.Replace(norm.NFKC.String(name)))))
+}
 
 // newNameFault says why nobody can be invited under a name, "" when somebody can.
 func (s *server) newNameFault(c echo.Context, p *i18n.Printer, name string) (string, error) {

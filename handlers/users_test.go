@@ -432,6 +432,13 @@ func TestLookAlikeNamesAreRefused(t *testing.T) {
 	if got := p.text("#username-err"); got != w.T("user.name_like", "Name", "ace") {
 		t.Errorf("the Cyrillic twin of ace: %q", got)
 	}
+	for like, name := range map[string]string{"Iena": "lena", "1ena": "lena", "adrnin": "admin", "0perator": "operator"} {
+		p := b.post("/users/new", url.Values{"username": {like}, "role": {store.Support}, "scope": {"all"}})
+		if got := p.text("#username-err"); got != w.T("user.name_like", "Name", name) {
+			t.Errorf("%s beside %s: %q", like, name, got)
+		}
+	}
+	wantStatus(t, b.post("/users/new", url.Values{"username": {"ian"}, "role": {store.Support}, "scope": {"all"}}), http.StatusSeeOther)
 }
 
 func TestAppsOfOneNameAreToldApart(t *testing.T) {
