@@ -185,17 +185,8 @@ func (k *countCache) of(ctx context.Context, s *server, q string, u understood) 
 	if ok && time.Since(known.at) < countsLife {
 		return known.counts, true
 	}
-	f := u.filter
-	typed := func(kind string) bool {
-		return slices.ContainsFunc(u.chips, func(c chip) bool { return c.kind == kind })
-	}
-	f.Before, f.Acts = 0, false
-	if !typed("kind") {
-		f.Kind = ""
-	}
-	if !typed("outcome") {
-		f.State = ""
-	}
+	f := u.all
+	f.Before = 0
 	n, err := s.Store.Counts(ctx, f)
 	if err != nil {
 		s.Log.Error("the entries of a search could not be counted", "err", err)

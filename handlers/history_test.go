@@ -271,6 +271,22 @@ func TestHistoryPaging(t *testing.T) {
 	})
 }
 
+// TestCountsAreOfTheSearchAlone is about a tab that excludes what was typed: its look must not spoil the other tabs' counts.
+func TestCountsAreOfTheSearchAlone(t *testing.T) {
+	w := newWorld(t)
+	past(w)
+	b := w.as(store.Support)
+	for _, q := range []string{"kind:change", "outcome:applied"} {
+		for _, address := range []string{"/history?state=drift&q=" + q, "/history?state=refused&q=" + q, "/history?q=" + q} {
+			p := b.get(address)
+			want := map[string]string{"kind:change": "2", "outcome:applied": "1"}[q]
+			if got := p.text(`.cb-tabs a[href="/history?q=` + url.QueryEscape(q) + `"] .cb-n`); got != want {
+				t.Errorf("%s counts %q entries in all, want %s", address, got, want)
+			}
+		}
+	}
+}
+
 func TestExport(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, db storetest.Database) {
 		w := worldOn(t, db)

@@ -77,6 +77,7 @@ type ignored struct{ id, text string }
 // understood is a search in the terms of the store, with what was understood.
 type understood struct {
 	filter  store.Filter
+	all     store.Filter // without the tab
 	chips   []chip
 	ignored []ignored
 	exact   string // the kind of id that leads straight to its entry when there is one
@@ -147,6 +148,7 @@ func (s *server) understand(ctx context.Context, f search, k clock) (understood,
 		}
 	}
 	err := s.free(ctx, &u, free)
+	u.all = u.filter
 	tabFilter(&u.filter, f.tab)
 	return u, err
 }
