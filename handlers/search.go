@@ -33,10 +33,18 @@ type search struct {
 }
 
 func readSearch(c echo.Context) search {
-	f := search{q: strings.TrimSpace(c.QueryParam("q")), tab: c.QueryParam("state"), before: positive(c.QueryParam("before")), top: positive(c.QueryParam("top"))}
+	f := search{q: strings.TrimSpace(strings.Map(seen, c.QueryParam("q"))), tab: c.QueryParam("state"), before: positive(c.QueryParam("before")), top: positive(c.QueryParam("top"))}
 	// PostgreSQL takes neither NUL nor broken text, not even to look for.
 	f.q = store.Text(f.q, maxQuery)
 	return f
+}
+
+// seen drops what nobody sees and copies bring along: marks of writing direction, zero-width blanks, soft hyphens.
+func seen(r rune) rune {
+	if unicode.Is(unicode.Bidi_Control, r) || strings.ContainsRune("\u200b\u2060\ufeff\u00ad", r) {
+		return -1
+	}
+	return r
 }
 
 func positive(text string) int64 {
@@ -148,9 +156,25 @@ func (s *server) understand(ctx context.Context, f search, k clock) (understood,
 		}
 	}
 	err := s.free(ctx, &u, free)
+	u.onlyID()
 	u.all = u.filter
 	tabFilter(&u.filter, f.tab)
 	return u, err
+}
+
+// onlyID lets go of the filters beside a whole RequestId, which names its entry alone: in a pasted log line, what looks
+// like filters was written by another program.
+func (u *understood) onlyID() {
+	if u.exact != "request_id" || !strings.Contains(u.filter.RequestID, "-Seq-") || len(u.chips) == 1 && len(u.ignored) == 0 {
+		return
+	}
+	u.filter = store.Filter{Before: u.filter.Before, Limit: u.filter.Limit, RequestID: u.filter.RequestID}
+	var terms []int
+	for i := range u.terms {
+		terms = append(terms, i)
+	}
+	u.chips, u.ignored = nil, nil
+	u.add(u.exact, u.filter.RequestID, terms...)
 }
 
 // typed understands one filter by its name.
@@ -272,8 +296,22 @@ func (k clock) span(text string) (from, to int64, ok bool) {
 // requestID matches the documented shape and its beginnings; what a person copied may lack the front.
 var requestID = regexp.MustCompile(`(?i)^(id-)?([0-9a-f]{6,32}(-o(-s(e(q(-[0-9]*)?)?)?)?)?-?)$`)
 
-// insideText finds a RequestId in whatever stands around it.
-var insideText = regexp.MustCompile(`(?i)(?:^|[^0-9a-z-])(id-[0-9a-f]{6,32}(?:-o-seq-[0-9]+)?)(?:[^0-9a-z-]|$)`)
+// Patterns that find a RequestId in whatever stands around it: by its front, by its end, or by its name.
+var (
+	insideText = regexp.MustCompile(`(?i)(?:^|[^0-9a-z-])(id-[0-9a-f]{6,32}(?:-o-seq-[0-9]+)?|[0-9a-f]{6,32}-o-seq-[0-9]+)(?:[^0-9a-z-]|$)`)
+	namedID    = regexp.MustCompile(`(?i)request[ _-]?id["'\\\s:=：]+([0-9a-f]*[0-9][0-9a-f]*)(?:[^0-9a-z-]|$)`)
+)
+
+// idInside is the RequestId in a text, "" where there is none.
+func idInside(text string) string {
+	if found := insideText.FindStringSubmatch(text); found != nil {
+		return found[1]
+	}
+	if found := namedID.FindStringSubmatch(text); found != nil && requestID.MatchString(found[1]) {
+		return found[1]
+	}
+	return ""
+}
 
 // free understands what is no filter: RequestId, SDKAppID, number, attempt id, code, person, else words.
 func (s *server) free(ctx context.Context, u *understood, places []int) error {
@@ -283,13 +321,13 @@ func (s *server) free(ctx context.Context, u *understood, places []int) error {
 	}
 	typed := strings.Join(raw, " ")
 	text := strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || r == '\u200b' || r == '\ufeff' {
+		if unicode.IsSpace(r) {
 			return -1
 		}
 		return r
 	}, typed)
-	if found := insideText.FindStringSubmatch(typed); found != nil && !requestID.MatchString(text) {
-		text = found[1] // a whole log line was pasted
+	if id := idInside(typed); id != "" && !requestID.MatchString(text) {
+		text = id // a whole log line was pasted
 	}
 	if head, _, short := strings.Cut(text, "…"); short && requestID.MatchString(head) {
 		// As lists print it; it can be letters alone.
