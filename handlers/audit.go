@@ -118,7 +118,6 @@ func (s *server) showAudit(c echo.Context) error {
 	v.Nav, v.Filtered = "audit", f != auditSearch{before: f.before}
 	v.Notices = append(v.Notices, auditIgnored(v.P, c.QueryParams())...)
 	k := s.clockOf(c, v.P)
-	v.ZoneHead = v.P.T("audit.time", "Zone", k.zoneName())
 	v.Acts = []views.Option{{Text: v.P.T("audit.group.all")}}
 	for _, g := range store.ActGroups {
 		v.Acts = append(v.Acts, views.Option{Value: g.Name, Text: v.P.T("audit.group." + g.Name), Selected: g.Name == f.group})
@@ -193,6 +192,11 @@ func fillAudit(v *views.AuditPage, k clock, f auditSearch, page store.AuditPage,
 		v.Newer = f.below(0)
 	}
 	if len(list) > 0 {
+		times := make([]int64, len(list))
+		for i, e := range list {
+			times[i] = e.At
+		}
+		v.ZoneHead = v.P.T("audit.time", "Zone", k.zoneName(times[0], times[1:]...))
 		v.Note = v.P.T("audit.note", "First", list[0].Number, "Last", list[len(list)-1].Number)
 	}
 	for i, e := range list {

@@ -142,7 +142,7 @@ func (b bundler) clock(p *i18n.Printer) clock {
 func (b bundler) says(p *i18n.Printer) (title, text string) {
 	v := views.ChangePage{Base: views.Base{P: p}}
 	headline(&v, b.clock(p), b.entry)
-	return v.Headline, v.Meaning
+	return strings.TrimSpace(v.Headline + " " + v.Zone), v.Meaning
 }
 
 func (b bundler) summary() string {

@@ -229,7 +229,7 @@ func headline(v *views.ChangePage, k clock, e entry) {
 	}
 	v.Headline, v.Meaning = p.T("head."+id+".title", args...), p.T("head."+id+".text", args...)
 	if id == store.Applied || id == "settled_applied" || id == "by_hand" || e.Kind == store.KindDrift || e.Kind == store.KindAccepted {
-		v.Zone = "(" + k.zoneName() + ")"
+		v.Zone = "(" + k.zoneName(at) + ")"
 	}
 }
 

@@ -75,7 +75,7 @@ func (s *server) changeFacts(p *i18n.Printer, k clock, e entry) []views.Fact {
 	add(true, views.Fact{Name: p.T("fact.by"), Text: by})
 	add(e.Reason != "", views.Fact{Name: p.T("fact.reason"), Text: e.Reason})
 	add(true, views.Fact{Name: p.T("fact.started"), Text: k.stamp(e.StartedAt)})
-	add(k.zoneName() != "UTC", views.Fact{Name: "UTC", Text: utc(e.StartedAt)})
+	add(k.zoneName(e.StartedAt) != "UTC", views.Fact{Name: "UTC", Text: utc(e.StartedAt)})
 	if e.EndedAt != 0 {
 		add(true, views.Fact{Name: p.T("fact.ended"), Text: k.stamp(e.EndedAt)})
 	}
@@ -101,7 +101,7 @@ func (s *server) changeFacts(p *i18n.Printer, k clock, e entry) []views.Fact {
 func timeline(v *views.ChangePage, k clock, e entry) {
 	p := v.P
 	// The head names the day of the entry; only times of another day carry theirs.
-	v.TimelineZone = k.zoneName()
+	v.TimelineZone = k.zoneName(e.StartedAt)
 	if day := k.at(e.StartedAt); !sameDay(day, k.now) {
 		v.TimelineZone = p.Date(day) + " · " + v.TimelineZone
 	}

@@ -33,7 +33,7 @@ func (s *server) showHistory(c echo.Context) error {
 	if u.exact != "" && len(list.Entries) == 1 && f.before == 0 && f.tab == "" {
 		return seeOther(c, views.ChangePath(list.Entries[0].Number), "found", u.exact)
 	}
-	v.Nav, v.ZoneHead = "history", v.P.T("history.entry", "Zone", k.zoneName())
+	v.Nav = "history"
 	exported := search{q: f.q, tab: f.tab}
 	v.Tabs, v.Export, v.ExportCSV = s.historyTabs(ctx, v.P, k.zone.String(), f, u), exported.href("/history.jsonl"), exported.href("/history.csv")
 	if i := slices.IndexFunc(v.Tabs, func(t views.Tab) bool { return t.Current && t.Count != "" }); i >= 0 {
@@ -107,6 +107,11 @@ func (s *server) historyList(v *views.HistoryPage, k clock, f search, u understo
 		list = list[:historyRows]
 		v.Older = search{q: f.q, tab: f.tab, before: list[historyRows-1].Number, top: top}.href("/history")
 	}
+	times := make([]int64, len(list))
+	for i, e := range list {
+		times[i] = e.StartedAt
+	}
+	v.ZoneHead = p.T("history.entry", "Zone", k.zoneName(times[0], times[1:]...))
 	v.Note = p.T("history.note", "First", list[0].Number, "Last", list[len(list)-1].Number)
 	v.Days, v.Kept = days(k, list), s.kept(p)
 }

@@ -52,7 +52,7 @@ func (s *server) showOverview(c echo.Context) error {
 	if cut {
 		v.Days.Cut = p.T("overview.cut", "Count", p.Number(store.OverviewRows), "Time", k.stamp(outcomes[0].At))
 	}
-	v.Zone = k.zoneName()
+	v.Zone = k.zoneName(days[0].UnixMilli(), k.now.UnixMilli())
 	v.Answers = s.answersChart(p, times)
 	for _, x := range codes {
 		v.Codes = append(v.Codes, views.OverviewCode{Code: itoa64(x.Code), Href: codePath(x.Code), Meaning: meaning(p, x.Code), Count: p.Number(x.Count)})

@@ -30,9 +30,15 @@ func (s *server) clockOf(c echo.Context, p *i18n.Printer) clock {
 
 func (k clock) at(ms int64) time.Time { return time.UnixMilli(ms).In(k.zone) }
 
-// zoneName is UTC, or the offset such as UTC+8.
-func (k clock) zoneName() string {
-	_, offset := k.now.Zone()
+// zoneName is UTC, or the offset such as UTC+8, as it is at the moments that stand beside it; of moments with several
+// offsets, as in summer and winter, it is the zone's name.
+func (k clock) zoneName(at int64, more ...int64) string {
+	_, offset := k.at(at).Zone()
+	for _, ms := range more {
+		if _, other := k.at(ms).Zone(); other != offset {
+			return k.zone.String()
+		}
+	}
 	if offset == 0 {
 		return "UTC"
 	}
@@ -63,10 +69,10 @@ func (k clock) clockTime(ms int64) views.Time {
 }
 
 // stamp is the date and time with the zone.
-func (k clock) stamp(ms int64) string { return k.p.Stamp(k.at(ms)) + " (" + k.zoneName() + ")" }
+func (k clock) stamp(ms int64) string { return k.p.Stamp(k.at(ms)) + " (" + k.zoneName(ms) + ")" }
 
 // short is the clock time with the zone, and the date when it is not today's.
-func (k clock) short(ms int64) string { return k.time(ms).Text + " (" + k.zoneName() + ")" }
+func (k clock) short(ms int64) string { return k.time(ms).Text + " (" + k.zoneName(ms) + ")" }
 
 // ago is the age in words.
 func (k clock) ago(ms int64) string {

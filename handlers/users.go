@@ -32,14 +32,17 @@ func (s *server) showUsers(c echo.Context) error {
 	v := views.UsersPage{Base: s.base(c, "users.title")}
 	v.Nav = "users"
 	k := s.clockOf(c, v.P)
-	v.SeenHead = v.P.T("users.seen", "Zone", k.zoneName())
-	admins := 0
+	admins, seen := 0, []int64{}
 	for _, x := range people {
 		v.Rows = append(v.Rows, userRow(k, x, names, x.ID == sessionOf(c).User.ID))
 		if x.Role == store.Admin && x.CanSignIn() {
 			admins++
 		}
+		if x.SeenAt != 0 {
+			seen = append(seen, x.SeenAt)
+		}
 	}
+	v.SeenHead = v.P.T("users.seen", "Zone", k.zoneName(k.now.UnixMilli(), seen...))
 	v.Summary = v.P.N("users.summary", len(people)) + v.P.T("join.comma") + v.P.N("users.admins", admins)
 	if admins == 1 {
 		v.OneAdmin = v.P.T("users.one_admin_text")
