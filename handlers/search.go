@@ -212,19 +212,34 @@ func (s *server) typed(ctx context.Context, u *understood, i int, k clock) error
 		}
 		u.filter.State = t.value
 	default:
-		from, to, ok := k.span(t.value)
-		if !ok {
-			u.ignore("date", t.raw)
-			return nil
-		}
-		if t.name == "from" {
-			u.filter.From = from
-		} else {
-			u.filter.To = to
-		}
+		u.time(i, k)
+		return nil
 	}
 	u.add(kind, t.value, i)
 	return nil
+}
+
+// ownZone ends a time that says its zone.
+var ownZone = regexp.MustCompile(`(?i)(?:z|[+-]\d\d:\d\d)$`)
+
+// time understands from: and to:. A day is another one to a colleague elsewhere who is sent the address, so the zone is said.
+func (u *understood) time(i int, k clock) {
+	t := u.terms[i]
+	from, to, ok := k.span(t.value)
+	if !ok {
+		u.ignore("date", t.raw)
+		return
+	}
+	if t.name == "from" {
+		u.filter.From = from
+	} else {
+		u.filter.To = to
+	}
+	value := t.value
+	if from != to && !ownZone.MatchString(value) {
+		value += " (" + k.zoneName(from) + ")"
+	}
+	u.add(t.name, value, i)
 }
 
 func whole(text string) (int64, bool) {
@@ -274,7 +289,8 @@ func (s *server) appNamed(ctx context.Context, text string) (int64, error) {
 	return id, nil
 }
 
-// span is a day or a minute in the person's zone, or an age such as 3d or 12h, as Unix milliseconds from and to.
+// span is a day, a minute or a second in the person's zone or one that it names, as logs and exports write them, or an age
+// such as 3d or 12h, as Unix milliseconds from and to.
 func (k clock) span(text string) (from, to int64, ok bool) {
 	if n, err := strconv.Atoi(strings.TrimRight(text, "dh")); err == nil && n > 0 && n < 100_000 && len(text) == len(strconv.Itoa(n))+1 {
 		unit := time.Hour
@@ -287,8 +303,14 @@ func (k clock) span(text string) (from, to int64, ok bool) {
 	if t, err := time.ParseInLocation("2006-01-02", text, k.zone); err == nil {
 		return t.UnixMilli(), t.AddDate(0, 0, 1).UnixMilli(), true
 	}
-	if t, err := time.ParseInLocation("2006-01-02T15:04", strings.ToUpper(text), k.zone); err == nil {
-		return t.UnixMilli(), t.Add(time.Minute).UnixMilli(), true
+	for _, x := range []struct {
+		layout string
+		unit   time.Duration
+	}{{"2006-01-02T15:04", time.Minute}, {"2006-01-02T15:04Z07:00", time.Minute}, {"2006-01-02T15:04:05", time.Second}, {time.RFC3339, time.Second}} {
+		// Seconds may have a fraction.
+		if t, err := time.ParseInLocation(x.layout, strings.ToUpper(text), k.zone); err == nil {
+			return t.UnixMilli(), t.Add(x.unit).UnixMilli(), true
+		}
 	}
 	return 0, 0, false
 }

@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,5 +37,26 @@ func TestZoneIsThatOfTheTime(t *testing.T) {
 	w.exec(`UPDATE changes SET started_at = $1 WHERE number = 2`, winter)
 	if p := b.get("/history?q=kind:change"); !strings.Contains(p.text("thead"), "(Europe/Berlin)") {
 		t.Errorf("the head of a list with summer and winter in it is %q", p.text("thead"))
+	}
+}
+
+// TestTimesOfASearchSayTheirZone is about an address that is sent to a colleague in another zone.
+func TestTimesOfASearchSayTheirZone(t *testing.T) {
+	w := newWorld(t)
+	past(w)
+	w.exec(`UPDATE users SET time_zone = 'Asia/Shanghai' WHERE name = 'support'`)
+	w.exec(`UPDATE changes SET started_at = $1 WHERE number = 1`, time.Date(2026, 3, 1, 6, 5, 30, 425e6, time.UTC).UnixMilli())
+	for q, chip := range map[string]string{
+		"from:2026-03-01 to:2026-03-01":                                   "2026-03-01 (UTC+8)",
+		"from:2026-03-01T14:05 to:2026-03-01T14:05":                       "2026-03-01T14:05 (UTC+8)",
+		"from:2026-03-01T14:05:30 to:2026-03-01T14:05:30":                 "2026-03-01T14:05:30 (UTC+8)",
+		"from:2026-03-01T06:05Z to:2026-03-01T06:05Z":                     "2026-03-01T06:05Z",
+		"from:2026-03-01T06:05:30.425Z to:2026-03-01T06:05:30.425Z":       "2026-03-01T06:05:30.425Z",
+		"from:2026-03-01T07:05:30+01:00 to:2026-03-01T07:05:30.425+01:00": "2026-03-01T07:05:30+01:00",
+	} {
+		p := w.as(store.Support).get("/history?q=" + url.QueryEscape(q))
+		if !slices.Equal(numbers(p), []string{"#1"}) || !strings.Contains(p.text(".cb-chip"), chip) {
+			t.Errorf("%s: entries %q, understood as %q", q, numbers(p), p.text(".cb-chip"))
+		}
 	}
 }
