@@ -130,7 +130,7 @@ func (s *server) showAt(c echo.Context) error {
 		v.Time = k.now.Format(atLayout)
 		return s.render(c, http.StatusOK, views.AtTime(v))
 	}
-	t, err := time.ParseInLocation(atLayout, v.Time, k.zone)
+	t, err := time.ParseInLocation(atLayout, v.Time, k.asked(c.QueryParam("zone")))
 	if err != nil || t.Year() < 2000 || t.Year() > 9999 {
 		v.Error = []string{v.P.T("at.time_fault")}
 		v.Time = k.now.Format(atLayout) // the browser's field takes nothing else
@@ -140,8 +140,17 @@ func (s *server) showAt(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	v.Time = t.In(k.zone).Format(atLayout)
 	answerAt(&v, k, t, known)
 	return s.render(c, http.StatusOK, views.AtTime(v))
+}
+
+// asked is the zone that an address names, so that it asks a colleague elsewhere about the same moment; else the person's.
+func (k clock) asked(zone string) *time.Location {
+	if z, err := time.LoadLocation(zone); err == nil && zone != "" && zone != time.Local.String() {
+		return z
+	}
+	return k.zone
 }
 
 func answerAt(v *views.AtPage, k clock, t time.Time, known store.At) {

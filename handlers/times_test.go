@@ -60,3 +60,18 @@ func TestTimesOfASearchSayTheirZone(t *testing.T) {
 		}
 	}
 }
+
+func TestAddressOfAMomentSaysItsZone(t *testing.T) {
+	w := newWorld(t)
+	w.exec(`UPDATE users SET time_zone = 'Asia/Shanghai' WHERE name = 'support'`)
+	b := w.as(store.Support)
+	if p := b.get(atPath("2026-03-01T14:05")); p.attr("input[name=zone]", "value") != "Asia/Shanghai" {
+		t.Errorf("the form has the zone %q", p.attr("input[name=zone]", "value"))
+	}
+	for zone, want := range map[string]string{"": "14:05", "UTC": "22:05", "Europe/Berlin": "21:05", "Local": "14:05", "Mars/Base": "14:05", "../../etc/passwd": "14:05"} {
+		p := b.get(atPath("2026-03-01T14:05") + "&zone=" + url.QueryEscape(zone))
+		if !strings.Contains(p.text("article h2"), "1 Mar 2026 "+want+":00 (UTC+8)") || p.attr("#time", "value") != "2026-03-01T"+want {
+			t.Errorf("zone %q: %q, the field has %q", zone, p.text("article h2"), p.attr("#time", "value"))
+		}
+	}
+}
