@@ -56,8 +56,11 @@ func searchNotes(v *views.HistoryPage, f search, u understood) {
 	}
 	for _, x := range u.ignored {
 		title := "history.ignored"
-		if x.id == "filter" {
+		switch x.id {
+		case "filter":
 			title = "history.no_filter"
+		case "long":
+			title = "history.shortened"
 		}
 		v.Notices = append(v.Notices, views.Notice{Level: "info", Title: p.T(title, "Text", x.text), Text: p.T("history.ignored." + x.id)})
 	}

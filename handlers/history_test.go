@@ -279,6 +279,27 @@ func TestHistoryPaging(t *testing.T) {
 	})
 }
 
+// TestLongWords is about what a search shortens: a sentence in Chinese has no blanks, and three bytes a letter.
+func TestLongWords(t *testing.T) {
+	w := newWorld(t)
+	past(w)
+	sentence := strings.Repeat("直播间礼物回调改到新网关", 3)
+	w.exec(`UPDATE changes SET search = search || ' ' || $1 WHERE number = 1`, sentence)
+	b := w.as(store.Support)
+	p := b.get("/history?q=" + url.QueryEscape(sentence))
+	if !slices.Equal(numbers(p), []string{"#1"}) || p.count(".cb-note") != 0 || strings.Contains(p.text("main"), w.T("history.ignored.long")) {
+		t.Errorf("a sentence of 36 letters finds %q: %q", numbers(p), p.text("main"))
+	}
+	p = b.get("/history?q=" + strings.Repeat("x", 81))
+	if got := p.text("body"); !strings.Contains(got, w.T("history.ignored.long")) || strings.Contains(got, w.T("history.ignored", "Text", "")) {
+		t.Errorf("a word of 81 letters: %q", got)
+	}
+	p = b.get("/history?q=" + url.QueryEscape("1st 2nd 3rd 4th 5th 6th 7th"))
+	if got := p.text("body"); !strings.Contains(got, w.T("history.ignored", "Text", "7th")) {
+		t.Errorf("seven words: %q", got)
+	}
+}
+
 // TestCountsAreOfTheSearchAlone is about a tab that excludes what was typed: its look must not spoil the other tabs' counts.
 func TestCountsAreOfTheSearchAlone(t *testing.T) {
 	w := newWorld(t)

@@ -20,7 +20,7 @@ import (
 const (
 	maxQuery = 4096 // bytes
 	maxWords = 6
-	maxWord  = 80 // bytes
+	maxWord  = 80 // bytes of what is shown, and letters of what is looked for: a sentence in Chinese is one word
 	minID    = 6  // digits of a RequestId; fewer begin too many of them
 )
 
@@ -449,14 +449,16 @@ func (s *server) words(ctx context.Context, u *understood, text string, places [
 	u.noFilters(places)
 	for i, n := range places {
 		raw := u.terms[n].raw
-		if i >= maxWords || len(raw) > maxWord {
+		if i >= maxWords {
 			u.ignore("word", raw)
+			continue
 		}
-		if i < maxWords {
-			raw = store.Text(raw, maxWord)
-			u.filter.Words = append(u.filter.Words, raw)
-			u.add("words", raw, n)
+		if head := []rune(raw); len(head) > maxWord {
+			u.ignore("long", raw)
+			raw = string(head[:maxWord])
 		}
+		u.filter.Words = append(u.filter.Words, raw)
+		u.add("words", raw, n)
 	}
 	return nil
 }
