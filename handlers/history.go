@@ -35,7 +35,7 @@ func (s *server) showHistory(c echo.Context) error {
 	}
 	v.Nav = "history"
 	exported := search{q: f.q, tab: f.tab}
-	v.Tabs, v.Export, v.ExportCSV = s.historyTabs(ctx, v.P, k.zone.String(), f, u), exported.href("/history.jsonl"), exported.href("/history.csv")
+	v.Tabs, v.Export, v.ExportCSV = s.historyTabs(ctx, v.P, k.zone.String(), f, u, list), exported.href("/history.jsonl"), exported.href("/history.csv")
 	if i := slices.IndexFunc(v.Tabs, func(t views.Tab) bool { return t.Current && t.Count != "" }); i >= 0 {
 		v.ExportNote = v.P.T("export.count", "Count", v.Tabs[i].Count)
 	}
@@ -144,9 +144,12 @@ func (s *server) noRequestID(p *i18n.Printer, u understood) string {
 }
 
 // historyTabs are the kinds of entries, with how many of each the search has.
-func (s *server) historyTabs(ctx context.Context, p *i18n.Printer, zone string, f search, u understood) []views.Tab {
+func (s *server) historyTabs(ctx context.Context, p *i18n.Printer, zone string, f search, u understood, found store.Found) []views.Tab {
 	// A day is another time in another zone.
-	n, known := s.counts.of(ctx, s, zone+" "+f.q, u)
+	n, known := found.Counts(), u.exact == ""
+	if f.tab != "" || f.before != 0 || len(found.Entries) > historyRows {
+		n, known = s.counts.of(ctx, s, zone+" "+f.q, u)
+	}
 	var list []views.Tab
 	for _, t := range []struct {
 		name  string

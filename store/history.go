@@ -279,6 +279,18 @@ func scanGroup(r scanner) (group, error) {
 	return g, r.Scan(&g.kind, &g.state, &g.n)
 }
 
+// Counts counts what was found, where that is all there is to find.
+func (f Found) Counts() Counts {
+	groups := make([]group, len(f.Entries))
+	for i, e := range f.Entries {
+		groups[i] = group{e.Kind, e.Settled, 1}
+		if e.Settled == "" {
+			groups[i].state = e.Outcome
+		}
+	}
+	return sum(groups, f.Down != 0)
+}
+
 func sum(groups []group, more bool) Counts {
 	var v Counts
 	for _, g := range groups {

@@ -263,6 +263,10 @@ func TestCounts(t *testing.T) {
 			got, err := f.Counts(ctx(t), test.f)
 			f.must(err)
 			same(t, test.name, test.want, got)
+			test.f.Limit = 100
+			found, err := f.Entries(ctx(t), test.f)
+			f.must(err)
+			same(t, test.name+", of the entries", test.want, found.Counts())
 		}
 		f.many(10_100)
 		most := store.Count{N: 10_000, More: true}
