@@ -48,7 +48,8 @@ func (s *Service) Apply(ctx context.Context, a store.Actor, sdkappid int64, id s
 	go func() {
 		defer s.calls.end()
 		defer close(done)
-		s.carryOut(context.WithoutCancel(ctx), a, number, attempt, p, target)
+		// Neither the page's end nor its patience with the database is the change's.
+		s.carryOut(context.WithoutCancel(s.life), a, number, attempt, p, target)
 	}()
 	wait := time.NewTimer(ResultWait)
 	defer wait.Stop()

@@ -42,9 +42,10 @@ func allowAnswer(c echo.Context) {
 	_ = http.NewResponseController(c.Response().Writer).SetWriteDeadline(time.Now().Add(answerTime))
 }
 
-// identify gives a request an id of our own for the log and the error pages.
+// identify gives a request an id of our own for the log and the error pages, and one long wait for the database.
 func (s *server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		c.SetRequest(c.Request().WithContext(store.OneWait(c.Request().Context())))
 		id := rand.Text()[:12]
 		c.Set(idKey, id)
 		c.Response().Header().Set(echo.HeaderXRequestID, id)

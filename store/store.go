@@ -44,30 +44,32 @@ var (
 	ErrKeys = errors.New("the key set does not belong to this database")
 )
 
-// Once a wait was in vain, others wait no longer than this for tiredFor: a page needs several statements, and all of
-// them together have to fit into the six seconds in which it says that the store does not answer.
-const (
-	shortLimit = 400 * time.Millisecond
-	tiredFor   = 5 * time.Second
-)
+// shortLimit is the limit after a wait in vain, where OneWait asks for it.
+const shortLimit = 400 * time.Millisecond
 
-// patience is how long reads or writes wait for the database.
-type patience struct{ tired atomic.Int64 } // until when, in Unix nanoseconds; 0 for not
+// waited is where a context keeps whether something under it waited in vain.
+type waited struct{}
 
-func (p *patience) limit() time.Duration {
-	if time.Now().UnixNano() < p.tired.Load() {
-		return min(shortLimit, writeLimit)
-	}
-	return writeLimit
+// OneWait is for a page, which needs several statements: under the context that it returns the first wait in vain may be
+// long and those after it are short, so that the page can say in six seconds that the store does not answer.
+func OneWait(ctx context.Context) context.Context {
+	return context.WithValue(ctx, waited{}, new(atomic.Bool))
 }
 
-// learn looks at how a wait ended: limited is over and its caller's context is not when the wait was in vain.
-func (p *patience) learn(caller, limited context.Context) {
-	switch {
-	case limited.Err() == nil:
-		p.tired.Store(0)
-	case caller.Err() == nil:
-		p.tired.Store(time.Now().Add(tiredFor).UnixNano())
+// within limits how long the database is waited for. The caller calls end afterwards.
+func within(ctx context.Context) (limited context.Context, end func()) {
+	limit := writeLimit
+	before, _ := ctx.Value(waited{}).(*atomic.Bool)
+	if before != nil && before.Load() {
+		limit = min(shortLimit, writeLimit)
+	}
+	limited, cancel := context.WithTimeout(ctx, limit)
+	return limited, func() {
+		// A caller that gave up itself says nothing about the database.
+		if before != nil && limited.Err() != nil && ctx.Err() == nil {
+			before.Store(true)
+		}
+		cancel()
 	}
 }
 
@@ -80,13 +82,12 @@ type Store struct {
 	clock   func() time.Time
 	reached func(point string)
 
-	writes, reads patience
-	statements    sync.Map                     // of reading queries by their text
-	writing       sync.Map                     // the same of transactions
-	known         *memo[string, Configuration] // by digest
-	begun         *memo[int64, beginning]      // by number
-	read          *memo[int64, string]         // digests by reading
-	close         func() error
+	statements sync.Map                     // of reading queries by their text
+	writing    sync.Map                     // the same of transactions
+	known      *memo[string, Configuration] // by digest
+	begun      *memo[int64, beginning]      // by number
+	read       *memo[int64, string]         // digests by reading
+	close      func() error
 }
 
 // dialect is what differs between the databases outside the schema.
@@ -294,19 +295,13 @@ func (s *Store) sql(query string) string {
 
 // write runs f in one transaction; an error of f rolls everything back.
 func (s *Store) write(ctx context.Context, f func(*tx) error) error {
-	limited, cancel := context.WithTimeout(ctx, s.writes.limit())
-	defer cancel()
-	err := s.writeWithin(limited, f)
-	s.writes.learn(ctx, limited)
-	return err
-}
-
-func (s *Store) writeWithin(ctx context.Context, f func(*tx) error) error {
-	t, err := s.writer.BeginTx(ctx, nil)
+	limited, end := within(ctx)
+	defer end()
+	t, err := s.writer.BeginTx(limited, nil)
 	if err != nil {
 		return unavailable(err)
 	}
-	w := &tx{Tx: t, ctx: ctx, s: s, now: s.now()}
+	w := &tx{Tx: t, ctx: limited, s: s, now: s.now()}
 	err = f(w)
 	if err == nil {
 		err = t.Commit()
@@ -314,12 +309,12 @@ func (s *Store) writeWithin(ctx context.Context, f func(*tx) error) error {
 	if err != nil {
 		// After a failed statement the rollback tells nothing new.
 		_ = t.Rollback()
-		if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
-			err = ctx.Err() // what ended the transaction
+		if errors.Is(err, sql.ErrTxDone) && limited.Err() != nil {
+			err = limited.Err() // what ended the transaction
 		}
 		return unavailable(err)
 	}
-	s.parse(ctx, w.unparsed)
+	s.parse(limited, w.unparsed)
 	return nil
 }
 
@@ -343,11 +338,8 @@ func unavailable(err error) error {
 
 // row runs a reading query for one record, within the limit of a read.
 func (s *Store) row(ctx context.Context, query string, args ...any) scanner {
-	limited, cancel := context.WithTimeout(ctx, s.reads.limit())
-	return limitedRow{s.rowWithin(limited, query, args...), func() {
-		s.reads.learn(ctx, limited)
-		cancel()
-	}}
+	limited, end := within(ctx)
+	return limitedRow{s.rowWithin(limited, query, args...), end}
 }
 
 // limitedRow is a row whose limit ends with its Scan.
@@ -404,9 +396,8 @@ func (s *Store) query(ctx context.Context, query string, args ...any) (*sql.Rows
 
 // all collects the rows of a reading query.
 func all[T any](ctx context.Context, s *Store, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
-	limited, cancel := context.WithTimeout(ctx, s.reads.limit())
-	defer cancel()
-	defer func() { s.reads.learn(ctx, limited) }()
+	limited, end := within(ctx)
+	defer end()
 	rows, err := s.query(limited, query, args...)
 	if err != nil {
 		return nil, unavailable(err)

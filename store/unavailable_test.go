@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,37 +17,76 @@ func TestWriteOnALockedDatabaseEndsAsUnavailable(t *testing.T) {
 	both(t, func(t *testing.T, db storetest.Database) {
 		f := newFixture(t, db)
 		before := f.dump()
-		driver, address, lock := "sqlite", "file:"+db.Address, "BEGIN IMMEDIATE"
-		if db.Name == "postgres" {
-			driver, address, lock = "pgx", db.Address, "BEGIN; LOCK TABLE audit_head"
-		}
-		pool, err := sql.Open(driver, address)
-		f.must(err)
-		defer pool.Close()
-		other, err := pool.Conn(ctx(t))
-		f.must(err)
-		defer other.Close()
-		if _, err := other.ExecContext(ctx(t), lock); err != nil {
-			t.Fatal(err)
-		}
+		lock, free := lockWriters(t, db)
+		lock()
 		store.SetWriteLimit(t, 300*time.Millisecond)
 		// Far more than the limit, so that only a write without one is stopped by it.
 		patient, cancel := context.WithTimeout(ctx(t), time.Minute)
 		defer cancel()
 		for range 2 {
-			err = f.AddApp(patient, mei, settings(borea, "Borea"))
+			err := f.AddApp(patient, mei, settings(borea, "Borea"))
 			if !errors.Is(err, store.ErrUnavailable) || patient.Err() != nil {
 				t.Errorf("a write on a locked database: %v (%v)", err, patient.Err())
 			}
 		}
 		same(t, "reading goes on", "Aurora", f.app(aurora).Name)
-		if _, err := other.ExecContext(ctx(t), "ROLLBACK"); err != nil {
-			t.Fatal(err)
-		}
+		free()
 		store.SetWriteLimit(t, 30*time.Second)
 		same(t, "every row", before, f.dump())
 		f.must(f.AddApp(ctx(t), mei, settings(borea, "Borea")))
 		f.intact()
+	})
+}
+
+// lockWriters has another process hold the lock that every write needs, and let it go.
+func lockWriters(t *testing.T, db storetest.Database) (lock, free func()) {
+	driver, address, begin := "sqlite", "file:"+db.Address, "BEGIN IMMEDIATE"
+	if db.Name == "postgres" {
+		driver, address, begin = "pgx", db.Address, "BEGIN; LOCK TABLE audit_head"
+	}
+	pool, err := sql.Open(driver, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = pool.Close() })
+	other, err := pool.Conn(ctx(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = other.Close() })
+	run := func(statement string) func() {
+		return func() {
+			if _, err := other.ExecContext(ctx(t), statement); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	return run(begin), run("ROLLBACK")
+}
+
+func TestAWaitInVainLeavesOthersTheirTime(t *testing.T) {
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := newFixture(t, db)
+		lock, free := lockWriters(t, db)
+		store.SetWriteLimit(t, 2*time.Second)
+		lock()
+		page := store.OneWait(ctx(t))
+		if err := f.AddApp(page, mei, settings(borea, "Borea")); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("a write on a locked database: %v", err)
+		}
+		begun := time.Now()
+		if err := f.AddApp(page, mei, settings(borea, "Borea")); !errors.Is(err, store.ErrUnavailable) || time.Since(begun) > time.Second {
+			t.Errorf("the next write of the same page: %v after %v", err, time.Since(begun))
+		}
+		// A database that takes 800 ms is slow, not away.
+		var freed sync.WaitGroup
+		freed.Go(func() {
+			time.Sleep(800 * time.Millisecond)
+			free()
+		})
+		err := f.AddApp(ctx(t), mei, settings(borea, "Borea"))
+		freed.Wait()
+		f.must(err)
 	})
 }
 
