@@ -70,7 +70,8 @@ func plainName(name string) bool {
 
 // scriptOf names the script of a letter. Those of East Asia are written together.
 func scriptOf(r rune) string {
-	if unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Bopomofo) {
+	// The long-vowel sign is of no script, as Hiragana and Katakana share it.
+	if r == 'ー' || unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Bopomofo) {
 		return "East Asia"
 	}
 	for name, table := range unicode.Scripts {
