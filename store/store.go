@@ -256,8 +256,16 @@ func (t *tx) parsed(query string) *sql.Stmt {
 	return nil
 }
 
-// parse keeps statements for the next transactions. It waits until there is none, as SQLite has one connection to write.
+// parseWait is how long a write that is done waits for the connection once more, to parse its statements.
+const parseWait = 50 * time.Millisecond
+
+// parse keeps statements for the next transactions. SQLite has one connection to write, which may be another's by now.
 func (s *Store) parse(ctx context.Context, queries []string) {
+	if len(queries) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, parseWait)
+	defer cancel()
 	for _, query := range queries {
 		if _, known := s.writing.Load(query); known {
 			continue
