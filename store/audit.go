@@ -43,13 +43,6 @@ var (
 	CommandLine = Actor{Kind: ConsoleActor, Via: "command_line"}
 )
 
-// Housekeeping names the writing methods that record nobody's act and therefore write no audit row. Every other
-// writing method takes an Actor; a test compares.
-var Housekeeping = []string{
-	"Ping", "TouchSession", "DropExpiredSessions", "DropExpiredTokens", "CookieKeys", "ReadingFailed", "ClaimDue", "Claim", "ClaimWatch", "Postpone", "KeepConfiguration", "PruneStep",
-	"ReserveTry", "GiveTriesBack", "DropUnusedTries", "KnowBrowser", "DropOldBrowsers", "DropOldLinks",
-}
-
 // audit writes the row of one act as the last part of its transaction. The head row gives number and previous MAC and
 // keeps other writers out until the commit, so the chain has no gaps.
 func (t *tx) audit(a Actor, act, target string, detail any) error {

@@ -26,6 +26,11 @@ const referenceCodes = `10016 10100
 100400 100401 100402 100403 100404 100405 100411 100412 100413 100414 100415 100416 100419 100420 100421
 100500 100501 100502 100503 100504 102100 120001`
 
+var (
+	sides   = []Side{SideConsole, SideApp, SideTencent, SideNetwork, SideRoom}
+	repeats = []Repeat{RepeatYes, RepeatLater, RepeatAfterFix, RepeatNo, RepeatUnknown}
+)
+
 func TestErrorCodes(t *testing.T) {
 	var listed, unclear, unverified, ranges []string
 	for _, e := range ErrorCodes() {
@@ -40,7 +45,7 @@ func TestErrorCodes(t *testing.T) {
 		if e.Last != 0 {
 			ranges = append(ranges, fmt.Sprintf("%d-%d", e.Code, e.Last))
 		}
-		if !slices.Contains(Sides(), e.Side) || !slices.Contains(Repeats(), e.Repeat) || e.Sources == "" {
+		if !slices.Contains(sides, e.Side) || !slices.Contains(repeats, e.Repeat) || e.Sources == "" {
 			t.Errorf("%d: side %q, repeat %q, sources %q", e.Code, e.Side, e.Repeat, e.Sources)
 		}
 		if found, ok := FindErrorCode(e.Code); !ok || found != e {
@@ -183,10 +188,10 @@ func wantedKeys(name string) []string {
 				add("error.%s.%s", code, part)
 			}
 		}
-		for _, side := range Sides() {
+		for _, side := range sides {
 			add("side.%s", side)
 		}
-		for _, repeat := range Repeats() {
+		for _, repeat := range repeats {
 			add("repeat.%s", repeat)
 		}
 	case "commands":

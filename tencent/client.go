@@ -43,9 +43,6 @@ func (c Call) Body(cb Callback) ([]byte, error) {
 	return encode(struct{}{})
 }
 
-// Writes says whether the call changes something at Tencent.
-func (c Call) Writes() bool { return c != CallGetCallback && c != CallGetToken }
-
 // Target says which app a call is for, where its data lives and who signs.
 type Target struct {
 	Region     Region

@@ -17,9 +17,6 @@ const (
 	SideRoom    Side = "room"    // an action inside a room or chat; not expected from the callback calls
 )
 
-// Sides gives every side.
-func Sides() []Side { return []Side{SideConsole, SideApp, SideTencent, SideNetwork, SideRoom} }
-
 // Repeat says whether the same call may be made again.
 type Repeat string
 
@@ -31,11 +28,6 @@ const (
 	RepeatNo       Repeat = "no"        // repeating will not help
 	RepeatUnknown  Repeat = "unknown"   // nobody has said
 )
-
-// Repeats gives every answer.
-func Repeats() []Repeat {
-	return []Repeat{RepeatYes, RepeatLater, RepeatAfterFix, RepeatNo, RepeatUnknown}
-}
 
 // Codes that decide what comes next.
 const (
