@@ -33,7 +33,8 @@ func (s *server) ready(ctx context.Context) bool {
 	if time.Since(s.readiness.at) < time.Second {
 		return s.readiness.ok
 	}
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	// What is kept is for all, so one who asks and goes away must not decide it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()
 	err := s.Store.Ping(ctx)
 	if err != nil {
