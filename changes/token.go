@@ -127,6 +127,10 @@ func (s *Service) MakeTokenPlan(ctx context.Context, a store.Actor, p TokenPropo
 func (p TokenProposal) problems() Problems {
 	list := reasonProblems(p.Reason)
 	if p.Act != TokenSet {
+		// Enter in the token's field presses the first button: who typed a token would get another one.
+		if p.Token != "" {
+			list = append(list, Problem{Field: "token", ID: "token_unused"})
+		}
 		return list
 	}
 	if n := len(p.Token); n == 0 || n > MaxToken {

@@ -28,6 +28,12 @@ func TestToken(t *testing.T) {
 		if p.attr("#reason", "value") != "so that calls are signed" || strings.Contains(p.Body.String(), "two words") || p.count("#errors li") != 1 {
 			t.Errorf("reason %q, mistakes %q", p.attr("#reason", "value"), p.text("#errors"))
 		}
+		// Enter in the token's field presses the first button, which generates: who typed a token does not get another one.
+		p = b.post(tokenOf(appID), url.Values{"do": {"generate"}, "token": {"my-own-token"}, "reason": {"so that calls are signed"}})
+		wantStatus(t, p, http.StatusUnprocessableEntity)
+		if p.text("#token-err") != w.T("problem.token_unused") || w.number(`SELECT COUNT(*) FROM plans`) != 0 {
+			t.Errorf("a typed token was passed over: %q", p.text("#token-err"))
+		}
 		p = b.post(tokenOf(appID), url.Values{"do": {"generate"}, "reason": {"so that calls are signed"}})
 		wantStatus(t, p, http.StatusSeeOther)
 		plan := p.location()
