@@ -165,9 +165,9 @@ func (s *server) fillRights(c echo.Context, v *views.UserPage, f rightsForm) err
 		v.Rights.Roles = append(v.Rights.Roles, views.RoleOption{Option: views.Option{Value: r, Text: v.P.T("role." + r), Selected: r == f.role}, Help: v.P.T("role_help." + r)})
 	}
 	v.Rights.Limited = f.scope == "chosen"
-	names := appLabels(v.P, list)
 	for _, a := range list {
-		v.Rights.Apps = append(v.Rights.Apps, views.Option{Value: itoa64(a.SDKAppID), Text: names[a.SDKAppID], Selected: slices.Contains(f.apps, a.SDKAppID)})
+		v.Rights.Apps = append(v.Rights.Apps, views.AppOption{Option: views.Option{Value: itoa64(a.SDKAppID), Text: a.Name, Selected: slices.Contains(f.apps, a.SDKAppID)},
+			Env: views.Env{Class: a.Environment, Word: v.P.T("environment." + a.Environment)}})
 	}
 	return nil
 }

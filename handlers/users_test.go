@@ -445,10 +445,16 @@ func TestAppsOfOneNameAreToldApart(t *testing.T) {
 	w := newWorld(t)
 	w.addApp(77, "aurora stage")
 	w.exec(`UPDATE apps SET environment = 'staging' WHERE sdkappid = 77`)
-	got := w.as(store.Admin).get("/users/new").text("#rights-apps, form")
-	for _, want := range []string{"Aurora Stage (production, 20010452)", "aurora stage (staging, 77)", "Harbor Shop"} {
-		if !strings.Contains(got, want) || strings.Contains(got, "Harbor Shop (") {
-			t.Errorf("the page says %q, without %q", got, want)
+	b := w.as(store.Admin)
+	p := b.get("/users/new")
+	for id, want := range map[string]string{"77": "aurora stage staging 77", "20010452": "Aurora Stage production 20010452"} {
+		if got := p.text("label[for=app-" + id + "]"); got != want {
+			t.Errorf("the form says %q, want %q", got, want)
 		}
+	}
+	// The list of users has no other place for environment and number.
+	wantStatus(t, b.post("/users/new", url.Values{"username": {"ace"}, "role": {store.Operator}, "scope": {"chosen"}, "app": {"77"}}), http.StatusSeeOther)
+	if got, want := b.get("/users").text("main"), "aurora stage (staging, 77)"; !strings.Contains(got, want) {
+		t.Errorf("the list says %q, without %q", got, want)
 	}
 }
