@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -97,6 +98,7 @@ var errHelp = errors.New("help was printed")
 
 // parse reads flags and environment. A mistyped option is an error with a sentence.
 func parse(args []string, stdout io.Writer) (command string, o options, err error) {
+	forgetEmptyVariables()
 	helped := false
 	parser, err := kong.New(&o, kong.Name("callboard"), kong.Description("A web console for the callbacks of Tencent RTC Live apps."),
 		kong.Writers(stdout, stdout), kong.Exit(func(int) { helped = true }))
@@ -113,6 +115,15 @@ func parse(args []string, stdout io.Writer) (command string, o options, err erro
 	// What stands for arguments, such as <name>, is no part of the command.
 	words := slices.DeleteFunc(strings.Fields(k.Command()), func(w string) bool { return strings.HasPrefix(w, "<") })
 	return strings.Join(words, " "), o, nil
+}
+
+// forgetEmptyVariables makes an empty variable one that is not set: files for containers and services list variables so.
+func forgetEmptyVariables() {
+	for _, name := range knownVariables() {
+		if os.Getenv(name) == "" {
+			_ = os.Unsetenv(name) // fails for impossible names only
+		}
+	}
 }
 
 // unknownVariables warns of variables that are named like ours and set nothing, each with the known one that is nearest.

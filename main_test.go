@@ -199,6 +199,17 @@ func TestEnvironment(t *testing.T) {
 		{"keys", "CALLBOARD_KEYSET_FILE", "/k", func(o *options) { o.Keys.KeysetFile = "/k" }},
 		{"health", "CALLBOARD_LISTEN", ":9", func(o *options) { o.Health.Listen = ":9" }},
 	}
+	// An empty variable is one that is not set.
+	_, unset, err := parse([]string{"serve"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range knownVariables() {
+		t.Setenv(name, "")
+		if _, got, err := parse([]string{"serve"}, io.Discard); err != nil || !cmp.Equal(unset.Serve, got.Serve, cmp.AllowUnexported(serveOptions{})) {
+			t.Errorf("an empty %s: %v", name, err)
+		}
+	}
 	covered := map[string]bool{}
 	for _, row := range rows {
 		t.Run(row.command+" "+row.variable, func(t *testing.T) {
