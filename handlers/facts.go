@@ -83,7 +83,7 @@ func (s *server) changeFacts(p *i18n.Printer, k clock, e entry) []views.Fact {
 		add(true, views.Fact{Name: p.T("fact.settled"), Text: k.stamp(e.SettledAt)})
 	}
 	if e.DurationMS != nil {
-		add(true, views.Fact{Name: p.T("fact.duration"), Text: p.T("change.ms", "Count", p.Number(int(*e.DurationMS)))})
+		add(true, views.Fact{Name: p.T("fact.duration"), Text: p.T("change.ms", "Count", millis(p, *e.DurationMS))})
 	}
 	if e.HTTPStatus != nil {
 		add(true, views.Fact{Name: p.T("fact.http"), Text: itoa64(*e.HTTPStatus)})
@@ -131,7 +131,7 @@ func stepText(p *i18n.Printer, st store.Step, e entry) string {
 		args[1] = p.T("fault." + st.Detail)
 	}
 	if st.Name == store.StepAnswered && e.DurationMS != nil {
-		return p.T("step.answered_in", "Count", p.Number(int(*e.DurationMS)))
+		return p.T("step.answered_in", "Count", millis(p, *e.DurationMS))
 	}
 	if st.Name == store.StepClosed {
 		return p.T("step.closed", "Why", st.Detail)
@@ -143,6 +143,14 @@ func stepText(p *i18n.Printer, st store.Step, e entry) string {
 		return p.T("step." + st.Name)
 	}
 	return p.T("step."+st.Name+"_why", args...)
+}
+
+// millis is a duration that is kept in whole milliseconds; one shorter than that was not nothing.
+func millis(p *i18n.Printer, n int64) string {
+	if n == 0 {
+		return "<1"
+	}
+	return p.Number(int(n))
 }
 
 // exchange shows the request and the answer as they were stored, secrets removed.
@@ -157,7 +165,7 @@ func exchange(v *views.ChangePage, e entry) {
 		note = append(note, "HTTP "+itoa64(*e.HTTPStatus))
 	}
 	if e.DurationMS != nil {
-		note = append(note, p.T("change.ms", "Count", p.Number(int(*e.DurationMS))))
+		note = append(note, p.T("change.ms", "Count", millis(p, *e.DurationMS)))
 	}
 	v.AnswerNote = strings.Join(note, " · ")
 	if len(e.call.Answer) == 0 {

@@ -237,7 +237,7 @@ func historyRow(k clock, c store.Entry) views.HistoryRow {
 		r.Code = itoa64(*c.ErrorCode)
 	}
 	if c.DurationMS != nil {
-		r.Duration = p.T("change.ms", "Count", p.Number(int(*c.DurationMS)))
+		r.Duration = p.T("change.ms", "Count", millis(p, *c.DurationMS))
 	}
 	return r
 }

@@ -272,7 +272,7 @@ func (s *server) answersChart(p *i18n.Printer, times []store.AnswerTime) []views
 	var list []views.AnswerRow
 	for _, r := range regions {
 		half, most := percentile(byRegion[r], 50), percentile(byRegion[r], 95)
-		row := views.AnswerRow{Region: s.regionName(p, r), Calls: p.Number(len(byRegion[r])), Half: p.Number(int(half)), Most: p.Number(int(most)),
+		row := views.AnswerRow{Region: s.regionName(p, r), Calls: p.Number(len(byRegion[r])), Half: millis(p, half), Most: millis(p, most),
 			HalfWidth: int(half * views.ChartWidth / top), MostWidth: int(most * views.ChartWidth / top)}
 		row.Label = p.T("overview.answers_label", "Region", row.Region, "Half", row.Half, "Most", row.Most)
 		list = append(list, row)

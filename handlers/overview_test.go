@@ -91,6 +91,10 @@ func TestOverview(t *testing.T) {
 		if p.count(section("h-codes")+` a[href="/errors/60020"]`) != 1 || p.count(`nav a[href="/overview"][aria-current=page][data-key="g o"]`) != 1 {
 			t.Error("a link is missing")
 		}
+		w.exec(`UPDATE changes SET duration_ms = 0 WHERE duration_ms = 900`)
+		if diff := cmp.Diff([]string{"box 2 100 ms 200 ms", "Singapore 1 <1 ms <1 ms"}, cells(b.get("/overview"), section("h-answers"))); diff != "" {
+			t.Errorf("answer times with one of less than a millisecond (-want +got):\n%s", diff)
+		}
 
 		w.exec(`UPDATE changes SET started_at = $1`, w.now().AddDate(0, 0, -8).UnixMilli())
 		p = b.get("/overview")
@@ -124,6 +128,9 @@ func TestOverviewNamesWhatNeedsAttention(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("named (-want +got):\n%s", diff)
+	}
+	if got, want := p.text(section("h-open")+" tr:nth-child(2) .cb-small"), w.T("overview.last_try")+" "+w.now().UTC().Format("15:04:05"); got != want {
+		t.Errorf("under Unreadable stands %q, want %q", got, want)
 	}
 	if more := p.doc.Find(section("h-open") + " td[colspan] a"); more.Text() != "and 2 more apps" || more.AttrOr("href", "") != "/apps?state=unreadable" {
 		t.Errorf("the rest is %q at %q", more.Text(), more.AttrOr("href", ""))
