@@ -185,7 +185,7 @@ func evidenceFacts(p *i18n.Printer, k clock, id string, e *store.Evidence) []vie
 	c := e.Configuration
 	text := p.T("diff.no_callback")
 	if !c.IsNone() {
-		text = p.T("at.short", "URL", c.URL(), "Count", changes.CountOf(c).Listed)
+		text = p.T("at.short", "URL", c.URL(), "Events", p.N("diff.events", changes.CountOf(c).Listed))
 	}
 	at := e.Until
 	if id == "at.after" {

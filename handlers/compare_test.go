@@ -173,7 +173,7 @@ func TestTimeMachine(t *testing.T) {
 		{"between", "2026-03-01T02:30", "2026-03-01T10:30", "", "", "", "10:00:00 " + oldShort, "11:00:00 " + newShort, set},
 		{"after it was set", "2026-03-01T03:30", "2026-03-01T11:30", "", "", "", "11:00:00 " + newShort, "12:00:00 " + newShort, set},
 		{"before the first", "2026-02-28T17:00", "2026-03-01T01:00", "", "", "", none, "09:00:00 " + oldShort, ""},
-		{"after the last", "2026-03-02T00:00", "2026-03-02T08:00", "", "", "", "16:00:00 " + third + " with 1 events", none, ""},
+		{"after the last", "2026-03-02T00:00", "2026-03-02T08:00", "", "", "", "16:00:00 " + third + " with 1 event", none, ""},
 	} {
 		for _, who := range []string{store.Operator, store.Support} {
 			text, zone, name := row.utc, time.UTC, "UTC"
