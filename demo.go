@@ -55,6 +55,11 @@ func runDemo(ctx context.Context, o demoOptions, log *slog.Logger, stdout io.Wri
 	if err != nil {
 		return err
 	}
+	if o.Password != "" {
+		if _, err := auth.HashPassword(ctx, o.Password); err != nil {
+			return fmt.Errorf("--password: %w", err)
+		}
+	}
 	folder, remove, err := demoFolder(o.Data)
 	if err != nil {
 		return err

@@ -100,6 +100,7 @@ func TestMistypedValues(t *testing.T) {
 		{"--time-zone=Local", `--time-zone: "Local" is not a zone such as Asia/Shanghai`},
 		{"--time-zone=", `--time-zone: "" is not a zone such as Asia/Shanghai`},
 		{"demo --time-zone=Moon/Base", `--time-zone: "Moon/Base" is not a zone such as Asia/Shanghai`},
+		{"demo --password=short", "--password: a password has 8 to 128 characters"},
 		{"--extra-endpoints=x=ftp://127.0.0.1", `--extra-endpoints: extra endpoint "x=ftp://127.0.0.1": the address must begin with http:// or https://`},
 		{"--extra-endpoints=china=http://127.0.0.1:1", `--extra-endpoints: extra endpoint: the name "china" is already taken`},
 		{"--database=mysql://127.0.0.1/x", "--database is an address such as postgres://user:password@host:5432/callboard; leave it out for SQLite in the data folder"},
