@@ -322,8 +322,8 @@ func TestAuditTrail(t *testing.T) {
 		f.must(f.SignInFailed(ctx(t), long, "who\x00"))
 		f.must(f.SignInFailed(ctx(t), store.Console, ""))
 		want := []store.AuditEntry{
-			{Number: 3, At: start + minute, Actor: store.Console, Act: "session.refused", Detail: "null"},
-			{Number: 2, At: start + minute, Actor: store.Actor{Kind: store.PersonActor, UserID: 5, Name: "Mei\u2400", Role: store.Operator, Address: "2001:db8::1"}, Act: "session.refused", Target: "who\u2400", Detail: "null"},
+			{Number: 3, At: start + minute, Actor: store.Console, Act: "session.refused", Target: store.UnknownName, Detail: "null"},
+			{Number: 2, At: start + minute, Actor: store.Actor{Kind: store.PersonActor, UserID: 5, Name: "Mei\u2400", Role: store.Operator, Address: "2001:db8::1"}, Act: "session.refused", Target: store.UnknownName, Detail: "null"},
 			{Number: 1, At: start, Actor: mei, Act: "app.added", Target: "app 1400000001", Detail: `{"environment":"production","identifier":"administrator","name":"Aurora","region":"singapore","secret_replaced":true}`},
 		}
 		for _, test := range []struct {
@@ -336,6 +336,21 @@ func TestAuditTrail(t *testing.T) {
 			same(t, fmt.Sprintf("AuditTrail(%d, %d)", test.before, test.limit), plain(test.want), plain(got.Entries))
 		}
 		f.intact()
+	})
+}
+
+// TestTypedNamesAreNotKept: a password that was typed as a name must not stay in the audit.
+func TestTypedNamesAreNotKept(t *testing.T) {
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := empty(t, db)
+		_, err := f.AddUser(ctx(t), store.Console, store.NewUser{Name: "Ota", Password: "h", Role: store.Support})
+		f.must(err)
+		for typed, want := range map[string]string{" oTA ": "Ota", "a-password-typed-here": store.UnknownName, "": store.UnknownName, "x\x00\xff": store.UnknownName} {
+			f.must(f.SignInFailed(ctx(t), store.Actor{Kind: store.PersonActor}, typed))
+			got, err := f.AuditTrail(ctx(t), store.AuditFilter{Limit: 1})
+			f.must(err)
+			same(t, typed, want, got.Entries[0].Target)
+		}
 	})
 }
 

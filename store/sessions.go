@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -38,10 +39,17 @@ func (s *Store) StartSession(ctx context.Context, a Actor, password, id, browser
 	})
 }
 
-// SignInFailed records a refused sign-in; name is what was typed, password never.
-func (s *Store) SignInFailed(ctx context.Context, a Actor, name string) error {
+// UnknownName stands in the audit for a user name that nobody has: it may be a password, typed into the wrong field.
+const UnknownName = "?"
+
+// SignInFailed records a refused sign-in. What was typed is kept when it is somebody's name, and the password never.
+func (s *Store) SignInFailed(ctx context.Context, a Actor, typed string) error {
 	return s.write(ctx, func(t *tx) error {
-		return t.audit(a, "session.refused", Text(name, 200), nil)
+		name := UnknownName
+		if err := t.row(`SELECT name FROM users WHERE name_key = $1`, Key(typed)).Scan(&name); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		return t.audit(a, "session.refused", name, nil)
 	})
 }
 
