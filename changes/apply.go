@@ -45,10 +45,9 @@ func (s *Service) Apply(ctx context.Context, a store.Actor, sdkappid int64, id s
 	}
 	done := make(chan struct{})
 	carried = true
-	go func() {
+	go func() { //nolint:contextcheck // neither the page's end nor its patience with the database is the change's
 		defer s.calls.end()
 		defer close(done)
-		// Neither the page's end nor its patience with the database is the change's.
 		s.carryOut(context.WithoutCancel(s.life), a, number, attempt, p, target)
 	}()
 	wait := time.NewTimer(ResultWait)

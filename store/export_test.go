@@ -80,3 +80,11 @@ func PathOf(k *Keys) string { return k.path }
 
 // OneIndex are the settings of the connections to PostgreSQL that decide about plans.
 var OneIndex = oneIndex
+
+// LimitOf is how long a statement under a context may wait for the database.
+func LimitOf(ctx context.Context) time.Duration {
+	limited, end := within(ctx)
+	defer end()
+	until, _ := limited.Deadline()
+	return time.Until(until)
+}
