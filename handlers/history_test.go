@@ -207,6 +207,25 @@ func TestHistorySaysWhatIsNoFilter(t *testing.T) {
 	}
 }
 
+func TestHistoryIsSearchedByWhatPagesSay(t *testing.T) {
+	w := newWorld(t)
+	past(w)
+	b := w.as(store.Support)
+	words := w.T("history.chip.words") + " " + created
+	for q, want := range map[string]string{
+		w.T("command." + created + ".name"):                                     words,
+		strings.ToUpper(w.printer["zh-Hans"].T("command." + created + ".name")): words,
+		"2026-11-20": "from 2026-11-20 (UTC) to 2026-11-20 (UTC)",
+	} {
+		if got := b.get("/history?q=" + url.QueryEscape(q)).text(".cb-chip"); got != want {
+			t.Errorf("%s is understood as %q, want %q", q, got, want)
+		}
+	}
+	if p := b.get("/history?q=2026-02-31"); !strings.Contains(p.text(".cb-note"), w.T("history.ignored.date")) {
+		t.Errorf("a day that does not exist: the page says %q", p.text(".cb-note"))
+	}
+}
+
 func TestHistorySaysWhyARequestIDMayBeMissing(t *testing.T) {
 	for days, old := range map[int]string{0: "", 30: "older than 30 days"} {
 		w := newWorld(t, func(o *Options) { o.Retention = time.Duration(days) * 24 * time.Hour })

@@ -13,7 +13,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"callboard/i18n"
 	"callboard/store"
+	"callboard/tencent"
 )
 
 // Limits of a search. What is beyond is ignored, and the page says so.
@@ -144,6 +146,8 @@ func (s *server) understand(ctx context.Context, f search, k clock) (understood,
 	seen := map[string]bool{}
 	for i, t := range u.terms {
 		switch {
+		case t.name == "" && len(u.terms) == 1 && bareDay.MatchString(t.raw):
+			u.day(i, k)
 		case t.name == "":
 			free = append(free, i)
 		case seen[t.name]:
@@ -240,6 +244,16 @@ func (u *understood) time(i int, k clock) {
 		value += " (" + k.zoneName(from) + ")"
 	}
 	u.add(t.name, value, i)
+}
+
+var bareDay = regexp.MustCompile(`^\d{4}-\d\d-\d\d$`)
+
+// day understands a day that stands alone.
+func (u *understood) day(i int, k clock) {
+	for _, name := range []string{"from", "to"} {
+		u.terms[i].name, u.terms[i].value = name, u.terms[i].raw
+		u.time(i, k)
+	}
 }
 
 func whole(text string) (int64, bool) {
@@ -446,6 +460,11 @@ func (s *server) words(ctx context.Context, u *understood, text string, places [
 		u.add("by", text, places...)
 		return nil
 	}
+	if word := s.eventNamed(text); word != "" {
+		u.filter.Words = append(u.filter.Words, word)
+		u.add("words", word, places...)
+		return nil
+	}
 	u.noFilters(places)
 	for i, n := range places {
 		raw := u.terms[n].raw
@@ -461,6 +480,18 @@ func (s *server) words(ctx context.Context, u *understood, text string, places [
 		u.add("words", raw, n)
 	}
 	return nil
+}
+
+// eventNamed is the command word of an event by its name in any language, "" when there is none.
+func (s *server) eventNamed(name string) string {
+	for _, c := range tencent.Commands() {
+		for _, l := range i18n.Languages {
+			if store.Key(s.Texts.Printer(l).T("command."+c.Word+".name")) == store.Key(name) {
+				return c.Word
+			}
+		}
+	}
+	return ""
 }
 
 // tabFilter turns a tab into a filter; an unknown tab shows everything.

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"runtime"
 	"testing"
 	"time"
@@ -36,7 +37,8 @@ func TestACommittedWriteDoesNotWaitForTheNext(t *testing.T) {
 	other, err := store.Open(ctx(t), store.Options{Database: db.Address, Keys: db.Keys, Reached: behind})
 	f.must(err)
 	store.SetWriteLimit(t, time.Hour) // whoever waits for the next write does not come back
-	patient := ctx(t)
+	patient, cancel := context.WithTimeout(ctx(t), time.Minute)
+	defer cancel()
 	_, made, err := other.OpenChange(patient, mei, intent(p, 7))
 	if err != nil || !made || patient.Err() != nil {
 		t.Errorf("a write: %t, %v, %v", made, err, patient.Err())
