@@ -113,9 +113,10 @@ func TestOverview(t *testing.T) {
 // the newest first and no more than fit.
 func TestOverviewNamesWhatNeedsAttention(t *testing.T) {
 	w := newWorld(t)
+	failed := w.now().UTC()
 	for i := range int64(12) {
 		w.addApp(100+i, fmt.Sprint("Deaf ", i))
-		w.exec(`UPDATE apps SET failed_at = $1, failed_fault = 'timeout' WHERE sdkappid = $2`, w.now().UnixMilli()-i*1000, 100+i)
+		w.exec(`UPDATE apps SET failed_at = $1, failed_fault = 'timeout' WHERE sdkappid = $2`, failed.UnixMilli()-i*1000, 100+i)
 	}
 	w.as(store.Operator).unknown(appID, created, members)
 	b := w.as(store.Support)
@@ -129,7 +130,7 @@ func TestOverviewNamesWhatNeedsAttention(t *testing.T) {
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("named (-want +got):\n%s", diff)
 	}
-	if got, want := p.text(section("h-open")+" tr:nth-child(2) .cb-small"), w.T("overview.last_try")+" "+w.now().UTC().Format("15:04:05"); got != want {
+	if got, want := p.text(section("h-open")+" tr:nth-child(2) .cb-small"), w.T("overview.last_try")+" "+failed.Format("15:04:05"); got != want {
 		t.Errorf("under Unreadable stands %q, want %q", got, want)
 	}
 	if more := p.doc.Find(section("h-open") + " td[colspan] a"); more.Text() != "and 2 more apps" || more.AttrOr("href", "") != "/apps?state=unreadable" {
