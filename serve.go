@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"syscall"
@@ -105,7 +106,7 @@ func (c *console) close() error {
 	return c.store.Close()
 }
 
-// tidy removes what has expired, now and every hour.
+// tidy removes what has expired, now and every hour, and gives memory back.
 func (c *console) tidy(ctx context.Context) {
 	t := time.NewTicker(time.Hour)
 	defer t.Stop()
@@ -120,6 +121,7 @@ func (c *console) tidy(ctx context.Context) {
 		if err := c.prune(ctx, prunePause); err != nil && ctx.Err() == nil {
 			c.log.Error("old entries could not be removed", "err", err)
 		}
+		debug.FreeOSMemory() // the start and a tidying need more than an idle console
 		select {
 		case <-ctx.Done():
 			return

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+	"unique"
 )
 
 // Configuration is one URL with one set of command words, or none at all; or, for changes of tokens, the state of a token.
@@ -32,7 +33,11 @@ var None = Configuration{none: true}
 func NewConfiguration(url string, commands []string) Configuration {
 	sorted := slices.Clone(commands)
 	slices.Sort(sorted)
-	return Configuration{url: url, commands: slices.Compact(sorted)}
+	sorted = slices.Compact(sorted)
+	for i, word := range sorted {
+		sorted[i] = unique.Make(word).Value() // most are the same few words, kept once
+	}
+	return Configuration{url: url, commands: slices.Clip(sorted)}
 }
 
 // IsNone tells whether there is no callback at all.
@@ -144,8 +149,9 @@ func (t *tx) keepConfiguration(c Configuration) (string, error) {
 	return digest, err
 }
 
-// keptConfigurations bounds how many configurations stay in memory, some kilobytes each.
-const keptConfigurations = 2000
+// keptConfigurations bounds how many configurations stay in memory, about a kilobyte each: an export of a thousand apps
+// needs two of each at a time, and the newest of all when it begins.
+const keptConfigurations = 6000
 
 // Configurations returns the stored configurations of the digests; unknown digests are left out.
 func (s *Store) Configurations(ctx context.Context, digests ...string) (map[string]Configuration, error) {
