@@ -72,18 +72,7 @@ func (s *server) showApps(c echo.Context) error {
 
 // urgency orders the work list: unknown outcome, pending, drifted, unreadable, then the rest by name.
 func urgency(a store.AppRow) int {
-	st := changes.StateOf(a.App, a.Current)
-	switch {
-	case a.Open != 0 && a.OpenOutcome == store.Unknown:
-		return -4
-	case a.Open != 0:
-		return -3
-	case st == changes.Drifted:
-		return -2
-	case st == changes.Unreadable:
-		return -1
-	}
-	return 0
+	return min(slices.Index(standings, standing(a)), slices.Index(standings, string(changes.InStep)))
 }
 
 func (f appFilter) wants(a store.AppRow) bool {
@@ -153,15 +142,13 @@ func (s *server) appRow(k clock, a store.AppRow) views.AppRow {
 	p := k.p
 	r := views.AppRow{Name: a.Name, Href: views.AppPath(a.SDKAppID, "/callback"), ID: itoa64(a.SDKAppID), Region: s.regionName(p, a.Region),
 		Env: views.Env{Class: a.Environment, Word: p.T("environment." + a.Environment)}}
-	st := changes.StateOf(a.App, a.Current)
-	r.State = appState(p, st)
+	stands := standing(a)
+	r.State = standingWord(p, stands)
 	switch {
-	case a.Open != 0 && a.OpenOutcome == store.Unknown:
-		r.State = views.State{Class: "unsure", Icon: "help-circle", Text: p.T("app_state.unknown")}
+	case stands == standsUnknown:
 		r.StateNote = p.T("apps.finding_out")
-	case a.Open != 0:
-		r.State = views.State{Class: "info", Icon: "hourglass", Text: p.T("app_state.pending")}
-	case st == changes.Unreadable:
+	case stands == standsPending:
+	case stands == string(changes.Unreadable):
 		r.StateNote = readFailure(p, a.FailedCode, a.FailedFault)
 	case a.ReadAt != 0:
 		r.StateNote = p.T("apps.read", "Ago", k.ago(a.ReadAt))
