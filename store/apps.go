@@ -184,10 +184,7 @@ type beginning struct {
 
 // Apps lists apps that are not archived, or only archived ones, by name.
 func (s *Store) Apps(ctx context.Context, archived bool) ([]AppRow, error) {
-	list, err := all(ctx, s, func(r scanner) (AppRow, error) {
-		var a AppRow
-		return a, r.Scan(a.fields()...)
-	}, `SELECT `+appColumns+` FROM apps WHERE `+appsListed+` ORDER BY lower(apps.name), apps.sdkappid`, flag(archived))
+	list, err := s.listedApps(ctx, archived)
 	if err != nil {
 		return nil, err
 	}
@@ -203,6 +200,58 @@ func (s *Store) Apps(ctx context.Context, archived bool) ([]AppRow, error) {
 	}
 	return list, s.addCurrent(ctx, list, archived)
 }
+
+// rowOf is an app as its row stood at a version.
+type rowOf struct {
+	version int64
+	app     App
+}
+
+// mostAlone is how many apps are read one by one where memory lacks them; of more the whole list is read.
+const mostAlone = 20
+
+// listedApps are the apps in the order of their names. Memory has those whose rows nothing has happened to.
+func (s *Store) listedApps(ctx context.Context, archived bool) ([]AppRow, error) {
+	var missing []int
+	list := make([]AppRow, 0, 128)
+	_, err := all(ctx, s, func(r scanner) (struct{}, error) {
+		var id, version int64
+		err := r.Scan(&id, &version)
+		known, ok := s.apps.find(id)
+		if !ok || known.version != version {
+			known.app.SDKAppID = id
+			missing = append(missing, len(list))
+		}
+		list = append(list, AppRow{App: known.app})
+		return struct{}{}, err
+	}, `SELECT apps.sdkappid, apps.row_version FROM apps WHERE `+appsListed+inOrder, flag(archived))
+	if err != nil || len(missing) == 0 {
+		return list, err
+	}
+	if len(missing) > mostAlone {
+		return all(ctx, s, s.keepApp, `SELECT `+appColumns+`, apps.row_version FROM apps WHERE `+appsListed+inOrder, flag(archived))
+	}
+	for _, i := range missing {
+		list[i], err = found(s.keepApp(s.row(ctx, `SELECT `+appColumns+`, apps.row_version FROM apps WHERE apps.sdkappid = $1`, list[i].SDKAppID)))
+		if err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+func (s *Store) keepApp(r scanner) (AppRow, error) {
+	var a AppRow
+	var version int64
+	err := r.Scan(append(a.fields(), &version)...)
+	if err == nil {
+		s.apps.keep(a.SDKAppID, rowOf{version, a.App})
+	}
+	return a, err
+}
+
+// inOrder is the order of lists of apps.
+const inOrder = ` ORDER BY lower(apps.name), apps.sdkappid`
 
 // appsListed selects archived apps for 1, the others for 0.
 const appsListed = `CASE WHEN apps.archived_at IS NULL THEN 0 ELSE 1 END = $1`

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -313,5 +314,55 @@ func TestClaimWatchGivesEachDueAppOnce(t *testing.T) {
 			got[a.SDKAppID]++
 		}
 		same(t, "claims", map[int64]int{1: 1, 4: 1, 5: 1, 6: 1}, got)
+	})
+}
+
+func TestAppsListedFromMemoryAreAsTheyAre(t *testing.T) {
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := newFixture(t, db)
+		f.must(f.AddApp(ctx(t), mei, settings(borea, "Borea")))
+		for id := range int64(25) { // more than are read one by one
+			f.must(f.AddApp(ctx(t), mei, settings(id+1, fmt.Sprintf("Crowd %02d", id))))
+		}
+		// Another process on the same database, whose memory knows nothing of what this one does.
+		other := fixture{Store: db.Open(t, nil), t: t, db: db, clock: f.clock}
+		compare := func(act string) {
+			t.Helper()
+			for _, archived := range []bool{false, true} {
+				list, err := other.Apps(ctx(t), archived)
+				other.must(err)
+				for _, a := range list {
+					same(t, "an app of the list after "+act, f.app(a.SDKAppID), a.App)
+				}
+			}
+			same(t, "listed after "+act, []int64{f.listed(false), f.listed(true)}, []int64{other.listed(false), other.listed(true)})
+		}
+		compare("nothing")
+		acts := []struct {
+			name string
+			do   func() error
+		}{
+			{"an edit", func() error { return f.UpdateApp(ctx(t), mei, 1, settings(borea, "Arboreal")) }},
+			{"a reading", func() error { return one(f.KeepReading(ctx(t), mei, f.reading(borea, confB))) }},
+			{"the same reading", func() error { f.later(minute); return one(f.KeepReading(ctx(t), mei, f.reading(borea, confB))) }},
+			{"a drift", func() error { return one(f.KeepReading(ctx(t), mei, f.reading(borea, confA))) }},
+			{"a read that failed", func() error { return f.ReadingFailed(ctx(t), borea, ptr(int64(70009)), "") }},
+			{"a change", func() error { f.applied(confC); return nil }},
+			{"archiving", func() error { return f.ArchiveApp(ctx(t), mei, borea, true) }},
+			{"taking back", func() error { return f.ArchiveApp(ctx(t), mei, borea, false) }},
+			{"watching ends", func() error { return f.SetWatched(ctx(t), mei, borea, false) }},
+			{"a new app", func() error { return f.AddApp(ctx(t), mei, settings(4000, "New")) }},
+			{"edits of many", func() error {
+				var err error
+				for id := range int64(25) {
+					err = errors.Join(err, f.UpdateApp(ctx(t), mei, 1, settings(id+1, fmt.Sprintf("Crew %02d", 25-id))))
+				}
+				return err
+			}},
+		}
+		for _, a := range acts {
+			f.must(a.do())
+			compare(a.name)
+		}
 	})
 }

@@ -5,7 +5,11 @@ import "sync"
 // keptRows bounds how many rows of a kind stay in memory, a hundred bytes each.
 const keptRows = 20_000
 
-// memo keeps what was read under keys whose value never changes. It starts anew when full.
+// keptApps bounds how many apps stay in memory, half a kilobyte each.
+const keptApps = 5_000
+
+// memo keeps what was read. What may change under its key is kept with something that tells whether it has. It starts
+// anew when full.
 type memo[K comparable, V any] struct {
 	most int
 	mu   sync.RWMutex
