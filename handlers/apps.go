@@ -18,7 +18,19 @@ import (
 )
 
 // appFilter is what the address of /apps asks for.
-type appFilter struct{ state, q, env, region string }
+type appFilter struct {
+	state, q, env, region string
+	page                  int // from 1
+}
+
+func readAppFilter(c echo.Context) appFilter {
+	f := appFilter{state: c.QueryParam("state"), q: strings.TrimSpace(c.QueryParam("q")), env: c.QueryParam("env"), region: c.QueryParam("region")}
+	f.page, _ = strconv.Atoi(c.QueryParam("page"))
+	return f
+}
+
+// appsPerPage is how many apps a page lists.
+const appsPerPage = 100
 
 // Tabs of the list of apps.
 const (
@@ -27,7 +39,7 @@ const (
 )
 
 func (s *server) showApps(c echo.Context) error {
-	f := appFilter{state: c.QueryParam("state"), q: strings.TrimSpace(c.QueryParam("q")), env: c.QueryParam("env"), region: c.QueryParam("region")}
+	f := readAppFilter(c)
 	ctx := c.Request().Context()
 	rows, err := s.Store.Apps(ctx, false)
 	if err != nil {
@@ -56,18 +68,36 @@ func (s *server) showApps(c echo.Context) error {
 			return err
 		}
 	}
-	slices.SortStableFunc(list, func(a, b store.AppRow) int { return urgency(a) - urgency(b) })
-	k := s.clockOf(c, v.P)
-	for _, a := range list {
-		if f.wants(a) {
-			v.Rows = append(v.Rows, s.appRow(k, a))
-		}
-	}
-	v.Summary = v.P.T("apps.summary", "Shown", v.P.Number(len(v.Rows)), "All", v.P.Number(len(list)))
-	if len(v.Rows) == 0 {
-		v.Empty = "filter"
-	}
+	s.listApps(&v, s.clockOf(c, v.P), f, list)
 	return s.render(c, http.StatusOK, views.Apps(v))
+}
+
+// listApps puts one page of what the filter leaves of the apps into the view. The list is used up.
+func (s *server) listApps(v *views.AppsPage, k clock, f appFilter, list []store.AppRow) {
+	all := len(list)
+	list = slices.DeleteFunc(list, func(a store.AppRow) bool { return !f.wants(a) })
+	if len(list) == 0 {
+		v.Empty = "filter"
+		return
+	}
+	slices.SortStableFunc(list, func(a, b store.AppRow) int { return urgency(a) - urgency(b) })
+	pages := (len(list) + appsPerPage - 1) / appsPerPage
+	f.page = max(1, min(f.page, pages))
+	from := (f.page - 1) * appsPerPage
+	to := min(from+appsPerPage, len(list))
+	for _, a := range list[from:to] {
+		v.Rows = append(v.Rows, s.appRow(k, a))
+	}
+	v.Summary = v.P.T("apps.summary", "Shown", v.P.Number(len(list)), "All", v.P.Number(all))
+	if pages > 1 {
+		v.Summary = v.P.T("apps.summary_page", "From", v.P.Number(from+1), "To", v.P.Number(to), "Shown", v.P.Number(len(list)))
+	}
+	if f.page > 1 {
+		v.Previous = f.turned(f.page - 1)
+	}
+	if f.page < pages {
+		v.Next = f.turned(f.page + 1)
+	}
 }
 
 // urgency orders the work list: unknown outcome, pending, drifted, unreadable, then the rest by name.
@@ -116,18 +146,32 @@ func appTabs(p *i18n.Printer, rows []store.AppRow, archived int, f appFilter) []
 		if n == 0 && name != "" && name != f.state && name != tabAttention {
 			continue
 		}
-		list = append(list, views.Tab{Href: f.href(name), Text: p.T("apps.tab." + orElse(name, "all")), Count: p.Number(n), Current: f.state == name})
+		list = append(list, views.Tab{Href: f.tab(name), Text: p.T("apps.tab." + orElse(name, "all")), Count: p.Number(n), Current: f.state == name})
 	}
 	if archived > 0 {
-		list = append(list, views.Tab{Href: f.href(tabArchived), Text: p.T("apps.tab.archived"), Count: p.Number(archived), Current: f.state == tabArchived})
+		list = append(list, views.Tab{Href: f.tab(tabArchived), Text: p.T("apps.tab.archived"), Count: p.Number(archived), Current: f.state == tabArchived})
 	}
 	return list
 }
 
-// href keeps the other filters when the tab changes.
-func (f appFilter) href(state string) string {
+// tab is the address of a tab's first page; the other filters are kept.
+func (f appFilter) tab(state string) string {
+	f.state, f.page = state, 1
+	return f.href()
+}
+
+// turned is the address of another page of the same.
+func (f appFilter) turned(page int) string {
+	f.page = page
+	return f.href()
+}
+
+func (f appFilter) href() string {
 	q := url.Values{}
-	for name, value := range map[string]string{"state": state, "q": f.q, "env": f.env, "region": f.region} {
+	if f.page > 1 {
+		q.Set("page", strconv.Itoa(f.page))
+	}
+	for name, value := range map[string]string{"state": f.state, "q": f.q, "env": f.env, "region": f.region} {
 		if value != "" {
 			q.Set(name, value)
 		}

@@ -1,9 +1,11 @@
 package handlers
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -270,4 +272,47 @@ func TestAppIsArchived(t *testing.T) {
 // x is a proposal on the newest reading of an app.
 func x(w *world, id int64) url.Values {
 	return url.Values{"reading": {itoa64(w.number(`SELECT reading_id FROM apps WHERE sdkappid = $1`, id))}, "url": {newURL}, "command": {created}, "reason": {"a test"}}
+}
+
+func TestAppListPages(t *testing.T) {
+	w := newWorld(t)
+	b := w.as(store.Support)
+	for id := range int64(199) { // two apps are there already
+		w.exec(`INSERT INTO apps (sdkappid, name, region, identifier, environment, secret, secret_set_at, version, created_at)
+			VALUES ($1, $2, 'box', 'administrator', $3, $4, 0, 1, 0)`, 7000+id, fmt.Sprintf("Crowd %03d", id), []string{store.Test, store.Staging}[id%2], []byte("x"))
+	}
+	tests := []struct {
+		query          string
+		rows           int
+		previous, next string
+		from, to, of   int
+	}{
+		{"", 100, "", "/apps?page=2", 1, 100, 201},
+		{"?page=2", 100, "/apps", "/apps?page=3", 101, 200, 201},
+		{"?page=3", 1, "/apps?page=2", "", 201, 201, 201},
+		{"?page=4", 1, "/apps?page=2", "", 201, 201, 201},
+		{"?page=-1", 100, "", "/apps?page=2", 1, 100, 201},
+		{"?page=99999999999999999999", 1, "/apps?page=2", "", 201, 201, 201},
+		{"?page=rubbish", 100, "", "/apps?page=2", 1, 100, 201},
+		{"?q=crowd&state=never_read", 100, "", "/apps?page=2&q=crowd&state=never_read", 1, 100, 199},
+		{"?q=crowd&state=never_read&page=2", 99, "/apps?q=crowd&state=never_read", "", 101, 199, 199},
+	}
+	for _, x := range tests {
+		p := b.get("/apps" + x.query)
+		if got := p.doc.Find("a.main").Length(); got != x.rows {
+			t.Errorf("%s lists %d apps, want %d", x.query, got, x.rows)
+		}
+		if got := p.doc.Find(`a[rel="prev"]`).AttrOr("href", ""); got != x.previous {
+			t.Errorf("%s leads back to %q, want %q", x.query, got, x.previous)
+		}
+		if got := p.doc.Find(`a[rel="next"]`).AttrOr("href", ""); got != x.next {
+			t.Errorf("%s leads on to %q, want %q", x.query, got, x.next)
+		}
+		if sum := w.T("apps.summary_page", "From", strconv.Itoa(x.from), "To", strconv.Itoa(x.to), "Shown", strconv.Itoa(x.of)); !strings.Contains(p.text(".cb-pages"), sum) {
+			t.Errorf("%s says %q, want %q", x.query, p.text(".cb-pages"), sum)
+		}
+	}
+	if p := b.get("/apps?env=staging"); !strings.Contains(p.text(".cb-pages"), w.T("apps.summary", "Shown", "99", "All", "201")) || p.doc.Find(`a[rel]`).Length() != 0 {
+		t.Errorf("one page says %q", p.text(".cb-pages"))
+	}
 }

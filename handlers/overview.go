@@ -115,7 +115,7 @@ func appStates(p *i18n.Printer, apps []store.AppRow) []views.CountedState {
 	var list []views.CountedState
 	for _, name := range standings {
 		if n := counts[name]; n > 0 {
-			list = append(list, views.CountedState{State: standingWord(p, name), Count: p.Number(n), Href: appFilter{}.href(name)})
+			list = append(list, views.CountedState{State: standingWord(p, name), Count: p.Number(n), Href: appFilter{}.tab(name)})
 		}
 	}
 	return list
@@ -143,7 +143,7 @@ func attentionGroup(k clock, name string, of []store.AppRow) views.OverviewGroup
 	slices.SortFunc(of, func(a, b store.AppRow) int { return cmp.Compare(attentionSince(b), attentionSince(a)) })
 	var g views.OverviewGroup
 	if more := len(of) - overviewApps; more > 0 {
-		g.More = &views.Link{Href: appFilter{}.href(name), Text: k.p.N("overview.more", more)}
+		g.More = &views.Link{Href: appFilter{}.tab(name), Text: k.p.N("overview.more", more)}
 		of = of[:overviewApps]
 	}
 	for _, a := range of {
