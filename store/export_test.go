@@ -88,3 +88,10 @@ func LimitOf(ctx context.Context) time.Duration {
 	until, _ := limited.Deadline()
 	return time.Until(until)
 }
+
+// WriteLightly runs statements in a transaction that does not wait for the disk. query answers with one word.
+func WriteLightly(ctx context.Context, s *Store, f func(query func(string) (string, error)) error) error {
+	return s.writeLightly(ctx, func(t *tx) error {
+		return f(func(text string) (value string, err error) { return value, t.QueryRowContext(t.ctx, text).Scan(&value) })
+	})
+}

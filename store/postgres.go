@@ -20,6 +20,7 @@ var postgresDialect = dialect{
 	name:   "postgres",
 	goose:  goose.DialectPostgres,
 	parsed: true,
+	light:  light{within: "SET LOCAL synchronous_commit = off"},
 	now:    "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
 	isUnique: func(err error) bool {
 		var e *pgconn.PgError

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 )
 
@@ -31,8 +32,12 @@ type NewReading struct {
 }
 
 // KeepReading stores an answer: it prolongs the current interval or begins another. While no change is open it also
-// makes the first reading our record, and enters a drift once per interval that differs from our record. An answer that only prolongs writes no audit row.
+// makes the first reading our record, and enters a drift once per interval that differs from our record. An answer that
+// only prolongs writes no audit row, and a power cut may take it back.
 func (s *Store) KeepReading(ctx context.Context, a Actor, n NewReading) (Reading, error) {
+	if kept, err := s.seenAgain(ctx, n); !errors.Is(err, ErrMoved) {
+		return kept, err
+	}
 	var kept Reading
 	err := s.write(ctx, func(t *tx) error {
 		// The update keeps other writers of this app out until the commit.
@@ -51,6 +56,28 @@ func (s *Store) KeepReading(ctx context.Context, a Actor, n NewReading) (Reading
 		return t.audit(a, "reading.kept", appTarget(n.SDKAppID), map[string]any{"configuration": kept.Configuration.Digest(), "drift": kept.Drift})
 	})
 	return kept, err
+}
+
+// seenAgain prolongs the current interval where that is all there is to do: the answer is what it was, and so is what is
+// to be said about it. ErrMoved where there is more.
+func (s *Store) seenAgain(ctx context.Context, n NewReading) (Reading, error) {
+	digest := n.Configuration.Digest()
+	r := Reading{SDKAppID: n.SDKAppID, Configuration: n.Configuration, RequestID: Text(n.RequestID, requestIDLimit)}
+	err := s.writeLightly(ctx, func(t *tx) error {
+		r.LastSeen = t.now
+		err := t.row(`UPDATE apps SET read_at = $1, failed_at = NULL, failed_code = NULL, failed_fault = '' WHERE sdkappid = $2
+				AND EXISTS (SELECT 1 FROM readings WHERE readings.id = apps.reading_id AND readings.digest = $3
+					AND apps.drifted = CASE WHEN apps.record_digest = $3 THEN 0 ELSE readings.drift_number END)
+			RETURNING reading_id`, t.now, n.SDKAppID, digest).Scan(&r.ID)
+		if errors.Is(err, sql.ErrNoRows) {
+			return ErrMoved
+		}
+		if err != nil {
+			return err
+		}
+		return t.row(`UPDATE readings SET last_seen = $1, request_id = $2 WHERE id = $3 RETURNING first_seen, COALESCE(drift_number, 0)`, t.now, r.RequestID, r.ID).Scan(&r.FirstSeen, &r.Drift)
+	})
+	return r, err
 }
 
 // keepInterval prolongs the app's current interval or begins a new one.

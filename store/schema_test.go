@@ -1,7 +1,9 @@
 package store_test
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -137,6 +139,48 @@ func TestPostgresSyncsEachCommit(t *testing.T) {
 	var got string
 	f.must(store.WriterOf(f.Store).QueryRowContext(ctx(t), `SHOW synchronous_commit`).Scan(&got))
 	same(t, "synchronous_commit", "on", got)
+}
+
+func TestOnlyLightWritesDoNotWaitForTheDisk(t *testing.T) {
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := newFixture(t, db)
+		query, synced, light := `PRAGMA synchronous`, "2", "1"
+		if db.Name == "postgres" {
+			query, synced, light = `SHOW synchronous_commit`, "on", "off"
+			store.WriterOf(f.Store).SetMaxOpenConns(1) // the one that wrote is looked at
+		}
+		errOwn := errors.New("own")
+		over, cancel := context.WithCancel(ctx(t))
+		ends := []struct {
+			name string
+			ctx  context.Context
+			do   func() error
+			want error
+		}{
+			{"done", ctx(t), func() error { return nil }, nil},
+			{"failed", ctx(t), func() error { return errOwn }, errOwn},
+			{"given up", over, func() error { cancel(); return nil }, context.Canceled},
+		}
+		for _, e := range ends {
+			var got string
+			err := store.WriteLightly(e.ctx, f.Store, func(ask func(string) (string, error)) (err error) {
+				if got, err = ask(query); err != nil {
+					return err
+				}
+				return e.do()
+			})
+			if !errors.Is(err, e.want) {
+				t.Errorf("%s: %v, want %v", e.name, err, e.want)
+			}
+			same(t, "within, "+e.name, light, got)
+			f.must(store.WriterOf(f.Store).QueryRowContext(ctx(t), query).Scan(&got))
+			same(t, "afterwards, "+e.name, synced, got)
+		}
+		f.later(minute)
+		f.read(aurora, confA) // the same again, lightly
+		f.must(store.WriterOf(f.Store).QueryRowContext(ctx(t), query).Scan(&query))
+		same(t, "after a reading", synced, query)
+	})
 }
 
 func TestOddPathOfTheDatabase(t *testing.T) {

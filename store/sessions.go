@@ -100,7 +100,7 @@ func (s *Store) Session(ctx context.Context, id string, l SessionLimits) (Sessio
 
 // TouchSession writes the last use, of the session and of the person.
 func (s *Store) TouchSession(ctx context.Context, id string) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.writeLightly(ctx, func(t *tx) error {
 		// The person's row before the session's, as everywhere.
 		if _, err := t.exec(`UPDATE users SET seen_at = $1 WHERE id = (SELECT user_id FROM sessions WHERE id = $2)`, t.now, id); err != nil {
 			return err

@@ -22,6 +22,7 @@ var sqliteDialect = dialect{
 	name:  "sqlite",
 	goose: goose.DialectSQLite3,
 	now:   "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+	light: light{before: "PRAGMA synchronous = NORMAL", after: "PRAGMA synchronous = FULL"},
 	isUnique: func(err error) bool {
 		var e *sqlite.Error
 		return errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)

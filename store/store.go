@@ -9,6 +9,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"embed"
 	"errors"
 	"fmt"
@@ -99,7 +100,11 @@ type dialect struct {
 	isUnique func(error) bool
 	// parsed says that the driver keeps statements parsed by itself.
 	parsed bool
+	light  light
 }
+
+// light are the statements before, in and after a transaction that does not wait for the disk.
+type light struct{ before, within, after string }
 
 // Options says which database to open and with what.
 type Options struct {
@@ -303,15 +308,65 @@ func (s *Store) sql(query string) string {
 	return strings.ReplaceAll(query, "{now}", s.dialect.now)
 }
 
-// write runs f in one transaction; an error of f rolls everything back.
+// write runs f in one transaction, which is on the disk when it returns; an error of f rolls everything back.
 func (s *Store) write(ctx context.Context, f func(*tx) error) error {
 	limited, end := within(ctx)
 	defer end()
-	t, err := s.writer.BeginTx(limited, nil)
+	unparsed, err := s.transact(limited, s.writer, f)
+	s.parse(limited, unparsed)
+	return err
+}
+
+// writeLightly is write for what may be forgotten in a power cut, such as when something was last seen: it does not wait
+// for the disk. What is written later with write is never on the disk without it.
+func (s *Store) writeLightly(ctx context.Context, f func(*tx) error) error {
+	limited, end := within(ctx)
+	defer end()
+	unparsed, err := s.transactLightly(limited, f)
+	s.parse(limited, unparsed)
+	return err
+}
+
+func (s *Store) transactLightly(ctx context.Context, f func(*tx) error) (unparsed []string, err error) {
+	c, err := s.writer.Conn(ctx)
 	if err != nil {
-		return unavailable(err)
+		return nil, unavailable(err)
 	}
-	w := &tx{Tx: t, ctx: limited, s: s, now: s.now()}
+	defer c.Close()
+	light := s.dialect.light
+	if light.before != "" {
+		if _, err := c.ExecContext(ctx, light.before); err != nil {
+			return nil, unavailable(err)
+		}
+		defer func() {
+			// A connection that could not be set back is not used again.
+			if _, err := c.ExecContext(context.WithoutCancel(ctx), light.after); err != nil {
+				_ = c.Raw(func(any) error { return driver.ErrBadConn })
+			}
+		}()
+	}
+	return s.transact(ctx, c, func(t *tx) error {
+		if light.within != "" {
+			if _, err := t.ExecContext(ctx, light.within); err != nil {
+				return err
+			}
+		}
+		return f(t)
+	})
+}
+
+// beginner is a pool or one of its connections.
+type beginner interface {
+	BeginTx(ctx context.Context, o *sql.TxOptions) (*sql.Tx, error)
+}
+
+// transact runs f in one transaction and returns the statements to be kept parsed.
+func (s *Store) transact(ctx context.Context, on beginner, f func(*tx) error) (unparsed []string, err error) {
+	t, err := on.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	w := &tx{Tx: t, ctx: ctx, s: s, now: s.now()}
 	err = f(w)
 	if err == nil {
 		err = t.Commit()
@@ -319,13 +374,12 @@ func (s *Store) write(ctx context.Context, f func(*tx) error) error {
 	if err != nil {
 		// After a failed statement the rollback tells nothing new.
 		_ = t.Rollback()
-		if errors.Is(err, sql.ErrTxDone) && limited.Err() != nil {
-			err = limited.Err() // what ended the transaction
+		if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+			err = ctx.Err() // what ended the transaction
 		}
-		return unavailable(err)
+		return nil, unavailable(err)
 	}
-	s.parse(limited, w.unparsed)
-	return nil
+	return w.unparsed, nil
 }
 
 func (s *Store) now() int64 { return s.clock().UnixMilli() }
