@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -28,8 +29,12 @@ var postgresDialect = dialect{
 	},
 }
 
+// heldLimit is after which the server ends a transaction that nobody goes on with, longer than any writes: a process that
+// is frozen in the middle of one must not keep the others from the rows that it holds.
+const heldLimit = 10 * time.Second
+
 func openPostgres(ctx context.Context, address string) (*Store, error) {
-	return connectPostgres(ctx, address, map[string]string{"synchronous_commit": "on"})
+	return connectPostgres(ctx, address, map[string]string{"synchronous_commit": "on", "idle_in_transaction_session_timeout": strconv.FormatInt(heldLimit.Milliseconds(), 10)})
 }
 
 func openPostgresToRead(ctx context.Context, address string) (*Store, error) {

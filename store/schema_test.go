@@ -134,11 +134,13 @@ func (f fixture) settings(c *sql.Conn, want map[string]string) {
 	same(f.t, "settings", want, got)
 }
 
-func TestPostgresSyncsEachCommit(t *testing.T) {
+func TestPostgresSettings(t *testing.T) {
 	f := newFixture(t, storetest.Postgres(t))
-	var got string
-	f.must(store.WriterOf(f.Store).QueryRowContext(ctx(t), `SHOW synchronous_commit`).Scan(&got))
-	same(t, "synchronous_commit", "on", got)
+	for name, want := range map[string]string{"synchronous_commit": "on", "idle_in_transaction_session_timeout": "10s"} {
+		var got string
+		f.must(store.WriterOf(f.Store).QueryRowContext(ctx(t), `SHOW `+name).Scan(&got))
+		same(t, name, want, got)
+	}
 }
 
 func TestOnlyLightWritesDoNotWaitForTheDisk(t *testing.T) {
