@@ -25,7 +25,7 @@ func (s *Service) Apply(ctx context.Context, a store.Actor, sdkappid int64, id s
 	if err != nil || p.State.Number != 0 {
 		return p.State.Number, err
 	}
-	target, err := s.mayApply(ctx, p, ticks)
+	app, target, err := s.mayApply(ctx, p, ticks)
 	if err != nil {
 		return 0, err
 	}
@@ -48,7 +48,7 @@ func (s *Service) Apply(ctx context.Context, a store.Actor, sdkappid int64, id s
 	go func() { //nolint:contextcheck // neither the page's end nor its patience with the database is the change's
 		defer s.calls.end()
 		defer close(done)
-		s.carryOut(context.WithoutCancel(s.life), a, number, attempt, p, target)
+		s.carryOut(context.WithoutCancel(s.life), a, app, number, attempt, p, target)
 	}()
 	wait := time.NewTimer(ResultWait)
 	defer wait.Stop()
@@ -60,19 +60,20 @@ func (s *Service) Apply(ctx context.Context, a store.Actor, sdkappid int64, id s
 	return number, nil
 }
 
-func (s *Service) mayApply(ctx context.Context, p FullPlan, ticks []string) (tencent.Target, error) {
-	app, err := s.store.App(ctx, p.SDKAppID)
-	if err != nil {
-		return tencent.Target{}, err
+// mayApply looks whether a plan can be carried out, and where and as whom. The app is as it stood before the intent: what
+// happens to its record later is not judged by what the plan's own look finds.
+func (s *Service) mayApply(ctx context.Context, p FullPlan, ticks []string) (app store.App, target tencent.Target, err error) {
+	if app, err = s.store.App(ctx, p.SDKAppID); err != nil {
+		return app, target, err
 	}
 	if app.ArchivedAt != 0 {
-		return tencent.Target{}, store.ErrArchived
+		return app, target, store.ErrArchived
 	}
 	if p.State.Open != 0 {
-		return tencent.Target{}, &store.OpenChangeError{Number: p.State.Open}
+		return app, target, &store.OpenChangeError{Number: p.State.Open}
 	}
 	if p.Nothing() {
-		return tencent.Target{}, ErrNothing
+		return app, target, ErrNothing
 	}
 	var missing TicksMissing
 	for _, t := range Ticks(p.Consequences) {
@@ -81,9 +82,10 @@ func (s *Service) mayApply(ctx context.Context, p FullPlan, ticks []string) (ten
 		}
 	}
 	if len(missing) > 0 {
-		return tencent.Target{}, missing
+		return app, target, missing
 	}
-	return s.target(ctx, app)
+	target, err = s.target(ctx, app)
+	return app, target, err
 }
 
 // openChange is step 1: the intent is committed before the first byte leaves. No row, no call.
@@ -102,15 +104,10 @@ func (s *Service) openChange(ctx context.Context, a store.Actor, p FullPlan, tar
 }
 
 // carryOut is what happens after the intent: compare, call, write the outcome. docs/change.md explains the steps.
-func (s *Service) carryOut(ctx context.Context, a store.Actor, number int64, attempt uint32, p FullPlan, target tencent.Target) {
+func (s *Service) carryOut(ctx context.Context, a store.Actor, app store.App, number int64, attempt uint32, p FullPlan, target tencent.Target) {
 	log := s.log.With("change", number, "sdkappid", p.SDKAppID, "call", p.Call, "host", target.Region.Host)
 	log.Info("change begins")
 	s.reached(PointIntentCommitted)
-	app, err := s.store.App(ctx, p.SDKAppID)
-	if err != nil {
-		log.Error("the app could not be read", "err", err)
-		app.SDKAppID = p.SDKAppID // readings are kept, not judged
-	}
 	ending, compared := s.compareAndCall(ctx, a, app, number, attempt, p, target)
 	ending.Grace = s.grace
 	log.Info("change ended", "outcome", ending.Outcome, "cause", ending.Cause)

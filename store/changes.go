@@ -132,13 +132,12 @@ func (s *Store) OpenChange(ctx context.Context, a Actor, in Intent) (number int6
 		if err != nil {
 			return err
 		}
-		if number, err = t.changeOfPlan(in.Plan.ID); err != nil || number != 0 {
+		st, err := t.mayOpen(app, in)
+		if err != nil || st.Number != 0 {
+			number = st.Number
 			return err
 		}
-		if err := t.mayOpen(app, in); err != nil {
-			return err
-		}
-		number, made, err = t.openChangeOf(a, app, in)
+		number, made, err = t.openChangeOf(a, app, in, st.Stale)
 		return err
 	})
 	if err != nil {
@@ -159,47 +158,43 @@ func (t *tx) free(app App) error {
 	return err
 }
 
-func (t *tx) mayOpen(app App, in Intent) error {
-	if err := t.free(app); err != nil {
-		return err
+// mayOpen says how the plan stands; when it has its change already, that is no error.
+func (t *tx) mayOpen(app App, in Intent) (PlanState, error) {
+	var taken bool
+	p := in.Plan
+	st, err := scanPlanState(t.row(`SELECT EXISTS (SELECT 1 FROM changes WHERE sdkappid = $2 AND attempt = $5), `+planState, p.ID, p.SDKAppID, p.Newest, p.Region, int64(in.Attempt)), &taken)
+	switch {
+	case err != nil || st.Number != 0:
+		return st, err
+	case app.ArchivedAt != 0:
+		return st, ErrArchived
+	case st.Open != 0:
+		return st, &OpenChangeError{Number: st.Open}
+	case taken:
+		return st, errAttempt
 	}
-	var taken int
-	if err := t.row(`SELECT COUNT(*) FROM changes WHERE sdkappid = $1 AND attempt = $2`, app.SDKAppID, int64(in.Attempt)).Scan(&taken); err != nil {
-		return err
-	}
-	if taken > 0 {
-		return errAttempt
-	}
-	return nil
+	return st, nil
 }
 
-func (t *tx) openChangeOf(a Actor, app App, in Intent) (number int64, pending bool, err error) {
-	stale, err := t.stale(in.Plan)
-	if err != nil {
-		return 0, false, err
-	}
+func (t *tx) openChangeOf(a Actor, app App, in Intent, stale bool) (number int64, pending bool, err error) {
 	attempt := int64(in.Attempt)
 	p := in.Plan
 	c := Change{Kind: p.Kind, SDKAppID: p.SDKAppID, App: app.Name, Environment: app.Environment, Region: app.Region, Host: in.Host, Call: p.Call,
 		Attempt: &attempt, Plan: p.ID, Origin: p.Origin, Outcome: Pending, Actor: a, Reason: p.Reason, Summary: in.Summary,
 		Previous: p.Base, Wanted: p.Wanted, StartedAt: t.now}
+	lease := in.Lease
 	if stale {
-		c.Outcome, c.Cause, c.EndedAt = NotSent, CauseStale, t.now
+		c.Outcome, c.Cause, c.EndedAt, lease = NotSent, CauseStale, t.now, 0
 	}
-	number, err = t.insertChange(c, in.About)
+	number, err = t.insertChange(c, in.About, lease)
 	if err != nil {
 		return 0, false, err
 	}
-	if err := t.addSteps(number, intentSteps(p, t.now, stale)); err != nil {
+	if err := t.insertSteps(number, 0, intentSteps(p, t.now, stale)); err != nil {
 		return 0, false, err
 	}
-	if stale {
+	if stale && c.Kind == KindToken {
 		if err := t.eraseToken(number); err != nil {
-			return 0, false, err
-		}
-	} else {
-		lease := in.Lease.Milliseconds()
-		if err := t.one(`UPDATE changes SET lease_until = {now} + CAST($1 AS BIGINT), next_check_at = {now} + CAST($1 AS BIGINT) WHERE number = $2`, lease, number); err != nil {
 			return 0, false, err
 		}
 	}
@@ -246,23 +241,33 @@ func intentSteps(p Plan, now int64, stale bool) []Step {
 	return steps
 }
 
+// addSteps continues a timeline.
 func (t *tx) addSteps(number int64, steps []Step) error {
 	var last int64
 	if err := t.row(`SELECT COALESCE(MAX(seq), 0) FROM change_steps WHERE number = $1`, number).Scan(&last); err != nil {
 		return err
 	}
+	return t.insertSteps(number, last, steps)
+}
+
+// insertSteps writes steps that follow the last so far, in one statement.
+func (t *tx) insertSteps(number, last int64, steps []Step) error {
+	var rows []string
+	args := []any{number}
 	for i, st := range steps {
 		at := st.At
 		if at == 0 {
 			at = t.now
 		}
-		_, err := t.exec(`INSERT INTO change_steps (number, seq, at, step, code, detail) VALUES ($1, $2, $3, $4, $5, $6)`,
-			number, last+int64(i)+1, at, st.Name, st.Code, Text(st.Detail, 500))
-		if err != nil {
-			return err
-		}
+		n := len(args)
+		rows = append(rows, fmt.Sprintf("($1, $%d, $%d, $%d, $%d, $%d)", n+1, n+2, n+3, n+4, n+5))
+		args = append(args, last+int64(i)+1, at, st.Name, st.Code, Text(st.Detail, 500))
 	}
-	return nil
+	if len(rows) == 0 {
+		return nil
+	}
+	_, err := t.exec(`INSERT INTO change_steps (number, seq, at, step, code, detail) VALUES `+strings.Join(rows, ", "), args...)
+	return err
 }
 
 // searchLimit bounds what a search looks through of an entry, in bytes.
@@ -273,17 +278,20 @@ func Searchable(c Change, about []string) string {
 	return Text(strings.ToLower(strings.Join(append([]string{c.App, c.Actor.Name, c.Reason}, about...), " ")), searchLimit)
 }
 
-// insertChange writes an entry as it stands and makes it the app's newest.
-func (t *tx) insertChange(c Change, about []string) (int64, error) {
+// insertChange writes an entry as it stands and makes it the app's newest. A lease, 0 for none, is when it is looked after
+// next.
+func (t *tx) insertChange(c Change, about []string, lease time.Duration) (int64, error) {
 	var number int64
 	err := t.row(`INSERT INTO changes (kind, sdkappid, app, environment, region, host, call, attempt, plan, origin, outcome, cause,
-			actor, user_id, who, who_key, role, address, reason, summary, previous, wanted, found, started_at, ended_at, duration_ms, action_status, error_code, request_id, search)
+			actor, user_id, who, who_key, role, address, reason, summary, previous, wanted, found, started_at, ended_at, duration_ms, action_status, error_code, request_id, search,
+			lease_until, next_check_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULLIF($9, ''), NULLIF(CAST($10 AS BIGINT), 0), NULLIF($11, ''), $12, $13, $14, $15, $16, $17, $18, $19, $20,
-			NULLIF($21, ''), NULLIF($22, ''), NULLIF($23, ''), $24, NULLIF(CAST($25 AS BIGINT), 0), $26, $27, $28, $29, $30)
+			NULLIF($21, ''), NULLIF($22, ''), NULLIF($23, ''), $24, NULLIF(CAST($25 AS BIGINT), 0), $26, $27, $28, $29, $30,
+			{now} + NULLIF(CAST($31 AS BIGINT), 0), {now} + NULLIF(CAST($31 AS BIGINT), 0))
 		RETURNING number`,
 		c.Kind, c.SDKAppID, c.App, c.Environment, c.Region, c.Host, c.Call, c.Attempt, c.Plan, c.Origin, c.Outcome, c.Cause,
 		c.Actor.Kind, userID(c.Actor), c.Actor.Name, Key(c.Actor.Name), c.Actor.Role, c.Actor.Address, c.Reason, c.Summary,
-		c.Previous, c.Wanted, c.Found, c.StartedAt, c.EndedAt, c.DurationMS, c.ActionStatus, c.ErrorCode, c.RequestID, Searchable(c, about)).Scan(&number)
+		c.Previous, c.Wanted, c.Found, c.StartedAt, c.EndedAt, c.DurationMS, c.ActionStatus, c.ErrorCode, c.RequestID, Searchable(c, about), lease.Milliseconds()).Scan(&number)
 	if err != nil {
 		return 0, err
 	}
@@ -361,13 +369,13 @@ func (t *tx) close(a Actor, c Change, e Ending) error {
 	if err != nil {
 		return err
 	}
-	if err := t.eraseToken(c.Number); err != nil {
-		return err
+	if c.Kind == KindToken {
+		err = t.eraseToken(c.Number)
+	} else if e.Outcome == Applied {
+		err = t.setRecord(c.SDKAppID, c.Wanted, c.Number)
 	}
-	if e.Outcome == Applied && c.Kind != KindToken {
-		if err := t.setRecord(c.SDKAppID, c.Wanted, c.Number); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
 	if err := t.addSteps(c.Number, e.Steps); err != nil {
 		return err
@@ -395,16 +403,14 @@ func (t *tx) closeLate(a Actor, c Change, e Ending) error {
 
 // keepReply stores what came back and the exchange, once per change.
 func (t *tx) keepReply(number int64, e Ending) error {
-	found := ""
 	if e.Found != nil {
 		digest, err := t.keepConfiguration(*e.Found)
 		if err != nil {
 			return err
 		}
-		found = digest
-	}
-	if _, err := t.exec(`UPDATE changes SET found = COALESCE(NULLIF($1, ''), found) WHERE number = $2`, found, number); err != nil {
-		return err
+		if err := t.one(`UPDATE changes SET found = $1 WHERE number = $2`, digest, number); err != nil {
+			return err
+		}
 	}
 	r := e.Reply
 	if r == nil {

@@ -1,9 +1,6 @@
 package store
 
-import (
-	"context"
-	"database/sql"
-)
+import "context"
 
 // Plan is a stored proposal. Base and Wanted are digests of stored configurations.
 type Plan struct {
@@ -86,37 +83,25 @@ type PlanState struct {
 
 // PlanState tells whether a plan was used, is blocked by an open change, or was overtaken by newer changes.
 func (s *Store) PlanState(ctx context.Context, p Plan) (PlanState, error) {
+	return scanPlanState(s.row(ctx, `SELECT `+planState, p.ID, p.SDKAppID, p.Newest, p.Region))
+}
+
+// planState is how the plan $1 of app $2 stands, made when $3 was the app's newest entry and $4 its region. It is stale when
+// a newer change ended applied or overtaken, or the region is another now. A→B→A does not revive a plan.
+const planState = `COALESCE((SELECT MAX(number) FROM changes WHERE plan = $1), 0),
+	COALESCE((SELECT number FROM changes WHERE sdkappid = $2 AND settled IS NULL AND outcome IN ('pending', 'unknown')), 0),
+	EXISTS (SELECT 1 FROM changes WHERE sdkappid = $2 AND -number < -CAST($3 AS BIGINT)
+			AND (settled IN ('applied', 'overtaken') OR (settled IS NULL AND outcome = 'applied')))
+		OR NOT EXISTS (SELECT 1 FROM apps WHERE sdkappid = $2 AND region = $4)`
+
+// scanPlanState reads the columns of planState after those that go before.
+func scanPlanState(r scanner, before ...any) (PlanState, error) {
 	var st PlanState
-	err := s.row(ctx, `SELECT
-		COALESCE((SELECT number FROM changes WHERE plan = $1), 0),
-		COALESCE((SELECT number FROM changes WHERE sdkappid = $2 AND settled IS NULL AND outcome IN ('pending', 'unknown')), 0)`, p.ID, p.SDKAppID).
-		Scan(&st.Number, &st.Open)
-	if err != nil {
+	if err := r.Scan(append(before, &st.Number, &st.Open, &st.Stale)...); err != nil {
 		return st, unavailable(err)
 	}
 	if st.Open == st.Number {
 		st.Open = 0
 	}
-	var stale int64
-	err = s.row(ctx, staleQuery, p.SDKAppID, p.Newest, p.Region).Scan(&stale)
-	st.Stale = stale != 0
-	return st, unavailable(err)
-}
-
-// staleQuery: a newer change ended applied or overtaken, or the region is another now. A→B→A does not revive a plan.
-const staleQuery = `SELECT CASE WHEN EXISTS (SELECT 1 FROM changes WHERE sdkappid = $1 AND -number < -CAST($2 AS BIGINT)
-		AND (settled IN ('applied', 'overtaken') OR (settled IS NULL AND outcome = 'applied')))
-	OR NOT EXISTS (SELECT 1 FROM apps WHERE sdkappid = $1 AND region = $3) THEN 1 ELSE 0 END`
-
-func (t *tx) stale(p Plan) (bool, error) {
-	var n int64
-	err := t.row(staleQuery, p.SDKAppID, p.Newest, p.Region).Scan(&n)
-	return n != 0, err
-}
-
-// changeOfPlan returns the change that a plan was used for, 0 for none.
-func (t *tx) changeOfPlan(id string) (int64, error) {
-	var number sql.NullInt64
-	err := t.row(`SELECT MAX(number) FROM changes WHERE plan = $1`, id).Scan(&number)
-	return number.Int64, err
+	return st, nil
 }

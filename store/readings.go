@@ -130,7 +130,7 @@ func (t *tx) enterDrift(a Actor, app App, r *Reading, n NewReading) error {
 	c := Change{Kind: KindDrift, App: app.Name, SDKAppID: app.SDKAppID, Environment: app.Environment, Region: app.Region, Host: n.Host,
 		Call: "get_callback", Previous: app.Record, Found: n.Configuration.Digest(), Summary: n.Summary, StartedAt: t.now,
 		ActionStatus: "OK", ErrorCode: &code, RequestID: r.RequestID, DurationMS: &n.DurationMS, Actor: Console}
-	number, err := t.insertChange(c, n.About)
+	number, err := t.insertChange(c, n.About, 0)
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func (s *Store) AcceptRecord(ctx context.Context, a Actor, sdkappid int64, diges
 			return err
 		}
 		number, err = t.insertChange(Change{Kind: KindAccepted, SDKAppID: sdkappid, App: app.Name, Environment: app.Environment, Region: app.Region, Actor: a,
-			Reason: reason, Previous: app.Record, Found: digest, Origin: app.Drift, StartedAt: t.now}, []string{about})
+			Reason: reason, Previous: app.Record, Found: digest, Origin: app.Drift, StartedAt: t.now}, []string{about}, 0)
 		if err != nil {
 			return err
 		}
