@@ -510,7 +510,8 @@ func (s *Store) LeaseOver(ctx context.Context, a Actor, number int64, grace time
 }
 
 // ClaimDue takes the change whose look is due the longest, and puts its next look off: 5 s ahead in the first minute,
-// then 60 s. ErrNotFound: nothing is due. Of several processes only one gets it.
+// then 60 s. ErrNotFound: nothing is due. Of several processes only one gets it. A power cut may take the claim back, which
+// costs one look more.
 func (s *Store) ClaimDue(ctx context.Context) (Change, error) {
 	return s.claim(ctx, `(SELECT number FROM changes WHERE next_check_at <= {now} ORDER BY next_check_at LIMIT 1) AND next_check_at <= {now}`)
 }
@@ -522,7 +523,7 @@ func (s *Store) Claim(ctx context.Context, number int64) (Change, error) {
 
 func (s *Store) claim(ctx context.Context, which string, args ...any) (Change, error) {
 	var c Change
-	err := s.write(ctx, func(t *tx) error {
+	err := s.writeLightly(ctx, func(t *tx) error {
 		var err error
 		c, err = found(scanChange(t.row(`UPDATE changes SET next_check_at = {now} + CASE WHEN checks_since IS NULL OR checks_since > {now} - 60000 THEN 5000 ELSE 60000 END
 			WHERE changes.number = `+which+` RETURNING `+changeColumns, args...)))
@@ -533,7 +534,7 @@ func (s *Store) claim(ctx context.Context, which string, args ...any) (Change, e
 
 // Postpone notes a look that told nothing. Last ends the looks at a change that is not open.
 func (s *Store) Postpone(ctx context.Context, number int64, code *int64, fault string, last bool) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.writeLightly(ctx, func(t *tx) error {
 		_, err := t.exec(`UPDATE changes SET checks = checks + 1, checked_at = $1, check_code = $2, check_fault = $3,
 				next_check_at = CASE WHEN CAST($4 AS BIGINT) = 1 AND NOT (settled IS NULL AND outcome IN ('pending', 'unknown')) THEN NULL ELSE next_check_at END
 			WHERE number = $5`, t.now, code, fault, flag(last), number)

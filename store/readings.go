@@ -154,7 +154,7 @@ func (t *tx) setRecord(sdkappid int64, digest string, number int64) error {
 
 // ReadingFailed notes that the last read of an app told nothing. Code nil: no answer with a code.
 func (s *Store) ReadingFailed(ctx context.Context, sdkappid int64, code *int64, fault string) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.writeLightly(ctx, func(t *tx) error {
 		_, err := t.exec(`UPDATE apps SET failed_at = $1, failed_code = $2, failed_fault = $3 WHERE sdkappid = $4`, t.now, code, fault, sdkappid)
 		return err
 	})

@@ -7,10 +7,11 @@ import (
 )
 
 // ClaimWatch takes the app whose scheduled read is due the longest and puts its next one off by wait. ErrNotFound:
-// nothing is due. Of several processes only one gets it. Archived apps and those not watched are left alone.
+// nothing is due. Of several processes only one gets it. Archived apps and those not watched are left alone. A power cut may
+// take the claim back; the app is read once more then.
 func (s *Store) ClaimWatch(ctx context.Context, wait time.Duration) (App, error) {
 	var a App
-	err := s.write(ctx, func(t *tx) error {
+	err := s.writeLightly(ctx, func(t *tx) error {
 		var err error
 		a, err = found(scanApp(t.row(`UPDATE apps SET watch_at = {now} + CAST($1 AS BIGINT)
 			WHERE apps.sdkappid = (SELECT d.sdkappid FROM apps d WHERE d.watch_at <= {now} AND d.watched = 1 AND d.archived_at IS NULL ORDER BY d.watch_at LIMIT 1)

@@ -65,7 +65,9 @@ func (p *past) loadInto(ctx context.Context, l loader, say func(string)) error {
 			return err
 		}
 	}
-	err = l.run(ctx, `UPDATE apps SET last_number = (SELECT MAX(number) FROM changes WHERE changes.sdkappid = apps.sdkappid)`)
+	// A console that has run for a while reads its apps one after another over the hour, not all of them now.
+	err = l.run(ctx, fmt.Sprintf(`UPDATE apps SET last_number = (SELECT MAX(number) FROM changes WHERE changes.sdkappid = apps.sdkappid), watch_at = %d + (sdkappid * 7919) %% 3600000`,
+		p.options.Now.UnixMilli()))
 	if err != nil {
 		return err
 	}
