@@ -203,12 +203,12 @@ func digits(n *int64) string {
 func export(e store.ExportEntry) exported {
 	x := exported{Number: e.Number, Kind: e.Kind, SDKAppID: e.SDKAppID, App: e.App, Region: e.Region, Host: text(e.Host), Call: text(e.Call), Random: e.Attempt,
 		Outcome: text(e.Outcome), Settled: text(e.Settled), StartedAt: moment(e.StartedAt), EndedAt: moment(e.EndedAt), SettledAt: moment(e.SettledAt), DurationMS: e.DurationMS,
-		HTTPStatus: e.HTTPStatus, ActionStatus: text(e.ActionStatus), ErrorCode: e.ErrorCode, RequestID: text(e.RequestID), Who: text(e.Actor.Name), Reason: text(e.Reason)}
+		HTTPStatus: e.HTTPStatus, ActionStatus: text(e.ActionStatus), ErrorCode: e.ErrorCode, RequestID: text(e.RequestID), Who: text(e.Who), Reason: text(e.Reason)}
 	if e.ErrorCode != nil {
 		x.ErrorInfo = &e.ErrorInfo
 	}
 	if e.Kind != store.KindToken {
-		x.Previous, x.Wanted = exportConfiguration(e.PreviousConfiguration), exportConfiguration(e.WantedConfiguration)
+		x.Previous, x.Wanted = exportConfiguration(e.Previous), exportConfiguration(e.Wanted)
 	}
 	return x
 }

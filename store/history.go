@@ -81,23 +81,14 @@ func scanEntry(r scanner) (Entry, error) {
 	return e, err
 }
 
-// History lists whole entries, newest first.
+// History lists whole entries, newest first. A search that examines rows may end before the limit is reached.
 func (s *Store) History(ctx context.Context, f Filter) ([]Change, error) {
-	list, _, err := s.history(ctx, f)
-	return list, err
-}
-
-// history also tells down to which number was looked, 0 for the end of the history.
-func (s *Store) history(ctx context.Context, f Filter) (list []Change, down int64, err error) {
-	if f, err = s.bounded(ctx, f); err != nil {
-		return nil, 0, err
+	f, err := s.bounded(ctx, f)
+	if err != nil {
+		return nil, err
 	}
 	rest, args := f.newest(f.Limit)
-	list, err = all(ctx, s, scanChange, `SELECT `+changeColumns+` FROM changes`+rest, args...)
-	if len(list) == f.Limit {
-		return list, list[len(list)-1].Number, err
-	}
-	return list, f.floor, err
+	return all(ctx, s, scanChange, `SELECT `+changeColumns+` FROM changes`+rest, args...)
 }
 
 // examined is how many rows one look at the history goes through where no index leads to the rows alone. Tests make it smaller.
@@ -346,37 +337,105 @@ var afterRequestID = strings.Repeat("\U0010FFFF", requestIDLimit/4+1)
 
 var likeEscape = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
 
-// ExportEntry is an entry with its configurations, nil where there is none.
+// ExportEntry is what exports tell of an entry, its configurations included, which are nil where there is none.
 type ExportEntry struct {
-	Change
-	PreviousConfiguration, WantedConfiguration *Configuration
+	Number                     int64
+	Kind                       string
+	SDKAppID                   int64
+	App, Region, Host, Call    string
+	Attempt                    *int64
+	Outcome, Settled           string
+	StartedAt                  int64
+	EndedAt, SettledAt         int64 // 0: not
+	DurationMS, HTTPStatus     *int64
+	ActionStatus               string
+	ErrorCode                  *int64
+	ErrorInfo, RequestID       string
+	Who                        string // "" for the console
+	Reason                     string
+	Previous, Wanted           *Configuration
+	previousDigest, wantDigest string
 }
 
-// EachEntry calls f for every selected entry, newest first, reading in steps so that no connection is held while f writes.
+func scanExportEntry(r scanner) (ExportEntry, error) {
+	var e ExportEntry
+	err := r.Scan(&e.Number, &e.Kind, &e.SDKAppID, &e.App, &e.Region, &e.Host, &e.Call, &e.Attempt, &e.Outcome, &e.Settled, &e.StartedAt, &e.EndedAt, &e.SettledAt,
+		&e.DurationMS, &e.HTTPStatus, &e.ActionStatus, &e.ErrorCode, &e.ErrorInfo, &e.RequestID, &e.Who, &e.Reason, &e.previousDigest, &e.wantDigest)
+	return e, err
+}
+
+// exportStep is how many entries are read at a time, so that no connection is held while they are written.
+const exportStep = 500
+
+// EachEntry calls f for every selected entry, newest first. While it does, the next entries are read.
 func (s *Store) EachEntry(ctx context.Context, f Filter, each func(ExportEntry) error) error {
-	f.Limit = 500
-	for {
-		list, down, err := s.history(ctx, f)
-		if err != nil {
-			return err
+	type step struct {
+		list []ExportEntry
+		err  error
+	}
+	steps := make(chan step, 1)
+	reading, stop := context.WithCancel(ctx)
+	go func() {
+		defer close(steps)
+		for {
+			list, down, err := s.export(reading, f)
+			select {
+			case steps <- step{list, err}:
+			case <-reading.Done():
+				return
+			}
+			if err != nil || down == 0 {
+				return
+			}
+			f.Before = down
 		}
-		for _, c := range list {
-			e := ExportEntry{Change: c}
-			if e.PreviousConfiguration, err = s.configurationOf(ctx, c.Previous); err != nil {
-				return err
-			}
-			if e.WantedConfiguration, err = s.configurationOf(ctx, c.Wanted); err != nil {
-				return err
-			}
+	}()
+	defer func() {
+		stop()
+		for range steps { // so that nothing reads on
+		}
+	}()
+	for st := range steps {
+		if st.err != nil {
+			return st.err
+		}
+		for _, e := range st.list {
 			if err := each(e); err != nil {
 				return err
 			}
 		}
-		if down == 0 {
-			return nil
-		}
-		f.Before = down
 	}
+	return ctx.Err()
+}
+
+// export reads the next entries and tells from where on to go down, 0 at the end of the history.
+func (s *Store) export(ctx context.Context, f Filter) (list []ExportEntry, down int64, err error) {
+	if f, err = s.bounded(ctx, f); err != nil {
+		return nil, 0, err
+	}
+	rest, args := f.newest(exportStep)
+	list, err = all(ctx, s, scanExportEntry, `SELECT changes.number, changes.kind, changes.sdkappid, changes.app, changes.region, changes.host, changes.call, changes.attempt,
+			COALESCE(changes.outcome, ''), COALESCE(changes.settled, ''), changes.started_at, COALESCE(changes.ended_at, 0), COALESCE(changes.settled_at, 0), changes.duration_ms,
+			changes.http_status, changes.action_status, changes.error_code, changes.error_info, changes.request_id, changes.who, changes.reason,
+			COALESCE(changes.previous, ''), COALESCE(changes.wanted, '')
+		FROM changes`+rest, args...)
+	if err != nil {
+		return nil, 0, err
+	}
+	for i := range list {
+		e := &list[i]
+		if e.Previous, err = s.configurationOf(ctx, e.previousDigest); err != nil {
+			return nil, 0, err
+		}
+		if e.Wanted, err = s.configurationOf(ctx, e.wantDigest); err != nil {
+			return nil, 0, err
+		}
+	}
+	down = f.floor
+	if len(list) == exportStep {
+		down = list[len(list)-1].Number
+	}
+	return list, down, nil
 }
 
 // configurationOf is nil where an entry has none.

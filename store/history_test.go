@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -163,7 +164,8 @@ func TestEachEntry(t *testing.T) {
 		var got []int64
 		f.must(f.EachEntry(ctx(t), store.Filter{Limit: 3}, func(e store.ExportEntry) error {
 			got = append(got, e.Number)
-			for digest, c := range map[string]*store.Configuration{e.Previous: e.PreviousConfiguration, e.Wanted: e.WantedConfiguration} {
+			row := f.change(e.Number)
+			for digest, c := range map[string]*store.Configuration{row.Previous: e.Previous, row.Wanted: e.Wanted} {
 				if (digest == "") != (c == nil) || (c != nil && c.Digest() != digest) {
 					t.Errorf("entry %d: configuration %v for %q", e.Number, c, digest)
 				}
@@ -185,6 +187,18 @@ func TestEachEntry(t *testing.T) {
 		err := f.EachEntry(ctx(t), store.Filter{}, func(store.ExportEntry) error { calls++; return stop })
 		if !errors.Is(err, stop) || calls != 1 {
 			t.Errorf("after an error: %v, %d calls", err, calls)
+		}
+		// A page that is closed gets no export that looks whole.
+		gone, leave := context.WithCancel(ctx(t))
+		calls = 0
+		err = f.EachEntry(gone, store.Filter{}, func(store.ExportEntry) error {
+			if calls++; calls == 100 {
+				leave()
+			}
+			return nil
+		})
+		if !errors.Is(err, context.Canceled) || calls == 1200 {
+			t.Errorf("given up: %v, %d calls", err, calls)
 		}
 	})
 }

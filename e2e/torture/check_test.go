@@ -8,6 +8,7 @@ import (
 
 	"callboard/sandbox"
 	"callboard/store"
+	"callboard/store/storetest"
 )
 
 // writesOf are the writing calls of a journal.
@@ -41,10 +42,10 @@ func (r *rig) check(s *store.Store) {
 		writes[c] = append(writes[c], e)
 	}
 	rows, plans, applied := map[int64]int64{}, map[string]int64{}, map[int64]store.Change{}
-	must(r.t, s.EachEntry(r.t.Context(), store.Filter{}, func(c store.ExportEntry) error {
+	for _, c := range storetest.Changes(r.t, s) {
 		rows[c.Number] = c.SDKAppID
 		if c.Attempt == nil {
-			return nil
+			continue
 		}
 		if other := plans[c.Plan]; other != 0 {
 			r.t.Errorf("changes %d and %d carry out one plan", c.Number, other)
@@ -53,13 +54,12 @@ func (r *rig) check(s *store.Store) {
 		plan, err := s.Plan(r.t.Context(), c.Plan)
 		must(r.t, err)
 		key := call{c.SDKAppID, *c.Attempt}
-		r.checkChange(c, plan.BaseSeen, writes[key])
+		r.checkChange(c, storetest.Wanted(r.t, s, c), plan.BaseSeen, writes[key])
 		delete(writes, key)
 		if c.State() == store.Applied && applied[c.SDKAppID].Number < c.Number {
-			applied[c.SDKAppID] = c.Change
+			applied[c.SDKAppID] = c
 		}
-		return nil
-	}))
+	}
 	for c := range writes {
 		r.t.Errorf("the call %d for app %d has no row", c.random, c.app)
 	}
@@ -77,21 +77,21 @@ func (r *rig) check(s *store.Store) {
 }
 
 // checkChange compares one change, whose plan was opened on a reading of the time seen, with the calls that carried its number.
-func (r *rig) checkChange(c store.ExportEntry, seen int64, writes []sandbox.Entry) {
+func (r *rig) checkChange(c store.Change, wanted store.Configuration, seen int64, writes []sandbox.Entry) {
 	r.t.Helper()
 	if len(writes) > 1 {
 		r.t.Errorf("change %d wrote %d times", c.Number, len(writes))
 	}
 	did := slices.ContainsFunc(writes, func(e sandbox.Entry) bool { return e.Applied })
-	if complaint := r.judge(c.Change, seen, len(writes) > 0, did); complaint != "" {
+	if complaint := r.judge(c, seen, len(writes) > 0, did); complaint != "" {
 		r.t.Errorf("change %d (outcome %s, settled %s, cause %s) %s; the journal: %+v", c.Number, c.Outcome, c.Settled, c.Cause, complaint, writes)
 	}
 	for _, e := range writes {
 		if e.Command != c.Call {
 			r.t.Errorf("change %d says %s, %s arrived", c.Number, c.Call, e.Command)
 		}
-		if e.Applied && (e.After == nil || c.WantedConfiguration == nil || !store.NewConfiguration(e.After.Url, e.After.CallbackCommandList).Equal(*c.WantedConfiguration)) {
-			r.t.Errorf("change %d wrote %v, wanted %v", c.Number, e.After, c.WantedConfiguration)
+		if e.Applied && (e.After == nil || !store.NewConfiguration(e.After.Url, e.After.CallbackCommandList).Equal(wanted)) {
+			r.t.Errorf("change %d wrote %v, wanted %v", c.Number, e.After, wanted)
 		}
 	}
 }
