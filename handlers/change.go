@@ -29,6 +29,7 @@ type entry struct {
 	configs map[string]store.Configuration
 	steps   []store.Step
 	call    *store.Exchange
+	beside  store.Beside
 	diff    changes.Diff
 }
 
@@ -45,7 +46,7 @@ func (s *server) entryOf(ctx context.Context, number int64) (e entry, err error)
 	if err != nil {
 		return e, err
 	}
-	e.Change, e.app, e.call = whole.Change, whole.Of, whole.Call
+	e.Change, e.app, e.call, e.beside = whole.Change, whole.Of, whole.Call, whole.Beside
 	if e.configs, err = s.Store.Configurations(ctx, e.Previous, e.Wanted, e.Found, e.ReadBack); err != nil {
 		return e, err
 	}

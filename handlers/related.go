@@ -10,7 +10,7 @@ import (
 
 // related says in sentences what the entry came from, what came of it, and what settled it.
 func (s *server) related(c echo.Context, v *views.ChangePage, k clock, e entry) error {
-	r, err := s.Store.Related(c.Request().Context(), e.Change)
+	r, err := s.Store.Related(c.Request().Context(), e.Change, e.beside)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -592,6 +593,7 @@ type WholeEntry struct {
 	Change
 	Of   App       // its app as it is now
 	Call *Exchange // nil when no call was made
+	Beside Beside
 }
 
 // WholeEntry returns one entry; ErrNotFound when there is none.
@@ -599,9 +601,9 @@ func (s *Store) WholeEntry(ctx context.Context, number int64) (WholeEntry, error
 	var e WholeEntry
 	var x Exchange
 	var called, cut bool
-	fields := append(append(e.fields(), e.Of.fields()...), &called, &x.Request, &x.Answer, &x.AnswerSize, &cut)
-	err := s.row(ctx, `SELECT `+changeColumns+`, `+appColumns+`, x.number IS NOT NULL, x.request, x.answer, COALESCE(x.answer_size, 0), COALESCE(x.answer_cut, 0) = 1
-		FROM changes JOIN apps ON apps.sdkappid = changes.sdkappid LEFT JOIN exchanges x ON x.number = changes.number WHERE changes.number = $1`, number).Scan(fields...)
+	fields := slices.Concat(e.fields(), e.Of.fields(), e.Beside.fields(), []any{&called, &x.Request, &x.Answer, &x.AnswerSize, &cut})
+	err := s.row(ctx, `SELECT `+changeColumns+`, `+appColumns+`, `+besideColumns+`, x.number IS NOT NULL, x.request, x.answer, COALESCE(x.answer_size, 0), COALESCE(x.answer_cut, 0) = 1
+		FROM changes JOIN apps ON apps.sdkappid = changes.sdkappid LEFT JOIN exchanges x ON x.number = changes.number WHERE changes.number = $1`, number, relatedLook).Scan(fields...)
 	if x.AnswerCut = cut; called {
 		e.Call = &x
 	}

@@ -17,15 +17,22 @@ type Related struct {
 	Answered int64    // of a drift: the entry that ended it, 0 for none
 }
 
+// Beside is what an entry's own query tells of what belongs to it, so that most need no other.
+type Beside struct {
+	later, plans bool
+	drift        int64
+}
+
+// besideColumns are those of Beside for the entry of the query, which looks at $2 entries of the app.
+var besideColumns = `EXISTS (SELECT 1 FROM changes later WHERE later.origin = changes.number), EXISTS (SELECT 1 FROM plans WHERE plans.origin = changes.number),
+	COALESCE((` + besides(`>`, `ASC`, `part.kind = 'drift'`) + `), 0)`
+
+func (b *Beside) fields() []any { return []any{&b.later, &b.plans, &b.drift} }
+
 // Related looks up what belongs to an entry, by indexes alone. A drift and what ended it are found over at most 50
 // entries of the app.
-func (s *Store) Related(ctx context.Context, c Change) (r Related, err error) {
-	var later, plans bool
-	err = s.row(ctx, `SELECT EXISTS (SELECT 1 FROM changes WHERE origin = $1), EXISTS (SELECT 1 FROM plans WHERE origin = $1),
-		COALESCE((`+besides(`>`, `ASC`, `part.kind = 'drift'`)+`), 0)`, c.Number, c.SDKAppID, relatedLook).Scan(&later, &plans, &r.Drift)
-	if err != nil {
-		return r, unavailable(err)
-	}
+func (s *Store) Related(ctx context.Context, c Change, b Beside) (r Related, err error) {
+	r.Drift = b.drift
 	if c.Origin != 0 {
 		origin, err := s.changes(ctx, `SELECT `+changeColumns+` FROM changes WHERE changes.number = $1 AND changes.sdkappid = $2`, c.Origin, c.SDKAppID)
 		if err != nil {
@@ -35,12 +42,12 @@ func (s *Store) Related(ctx context.Context, c Change) (r Related, err error) {
 			r.Origin = &origin[0]
 		}
 	}
-	if later {
+	if b.later {
 		if r.Later, err = s.changes(ctx, `SELECT `+changeColumns+` FROM changes WHERE changes.origin = $1 ORDER BY changes.number DESC LIMIT $2`, c.Number, relatedLimit); err != nil {
 			return r, err
 		}
 	}
-	if plans {
+	if b.plans {
 		if r.Plans, err = s.unusedPlans(ctx, c.Number); err != nil {
 			return r, err
 		}
@@ -48,7 +55,7 @@ func (s *Store) Related(ctx context.Context, c Change) (r Related, err error) {
 	if c.Kind != KindDrift {
 		return r, nil
 	}
-	err = s.row(ctx, `SELECT COALESCE((`+besides(`<`, `DESC`, `part.kind <> 'drift'`)+`), 0)`, c.Number, c.SDKAppID, relatedLook).Scan(&r.Answered)
+	err = s.row(ctx, `SELECT COALESCE((`+besides(`<`, `DESC`, `part.kind <> 'drift'`)+`), 0) FROM changes WHERE changes.number = $1`, c.Number, relatedLook).Scan(&r.Answered)
 	return r, unavailable(err)
 }
 
@@ -62,11 +69,12 @@ func (s *Store) changes(ctx context.Context, query string, args ...any) ([]Chang
 	return all(ctx, s, scanChange, query, args...)
 }
 
-// besides finds the next entry of app $2 on one side of number $1 that found a drift or made our record, looking at $3
-// entries: its number if it is of the wanted kind, else 0.
+// besides finds the next entry of the same app on one side of the entry of the query that found a drift or made our
+// record, looking at $2 entries: its number if it is of the wanted kind, else 0.
 func besides(side, order, wanted string) string {
 	return `SELECT CASE WHEN ` + wanted + ` THEN part.number ELSE 0 END FROM
-			(SELECT number, kind, settled, outcome FROM changes WHERE sdkappid = $2 AND -number ` + side + ` -CAST($1 AS BIGINT) ORDER BY -number ` + order + ` LIMIT $3) part
+			(SELECT near.number, near.kind, near.settled, near.outcome FROM changes near WHERE near.sdkappid = changes.sdkappid AND -near.number ` + side + ` -changes.number
+				ORDER BY -near.number ` + order + ` LIMIT $2) part
 		WHERE part.kind IN ('drift', 'accepted') OR (part.kind <> 'token' AND COALESCE(part.settled, part.outcome) = 'applied')
 		ORDER BY -part.number ` + order + ` LIMIT 1`
 }

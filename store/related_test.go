@@ -47,7 +47,9 @@ func TestRelated(t *testing.T) {
 
 func (f fixture) related(number int64) string {
 	f.t.Helper()
-	r, err := f.Related(ctx(f.t), f.change(number))
+	e, err := f.WholeEntry(ctx(f.t), number)
+	f.must(err)
+	r, err := f.Related(ctx(f.t), e.Change, e.Beside)
 	f.must(err)
 	var origin int64
 	if r.Origin != nil {
