@@ -2,9 +2,12 @@ package auth
 
 import (
 	"crypto/rand"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 
+	"github.com/gorilla/securecookie"
 	"github.com/gorilla/sessions"
 )
 
@@ -33,11 +36,57 @@ func NewCookies(keys [][]byte, secure bool, maxAgeSeconds int) *Cookies {
 		pairs = append(pairs, k[:64], k[64:])
 	}
 	c := &Cookies{store: sessions.NewCookieStore(pairs...)}
+	for _, codec := range c.store.Codecs {
+		if k, ok := codec.(*securecookie.SecureCookie); ok {
+			k.SetSerializer(texts{})
+		}
+	}
 	c.store.Options = &sessions.Options{Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: secure}
 	c.name = c.prefixed("callboard_session")
 	// Sets the age of the signature too, which Options alone would leave at 30 days.
 	c.store.MaxAge(maxAgeSeconds)
 	return c
+}
+
+// texts is how the values of a cookie are written: all of ours are texts. What the library does otherwise compiles a
+// decoder for every request.
+type texts struct{}
+
+var errNotTexts = errors.New("a cookie holds texts alone")
+
+// Serialize writes a session's values.
+func (texts) Serialize(values any) ([]byte, error) {
+	all, ok := values.(map[any]any)
+	if !ok {
+		return nil, errNotTexts
+	}
+	list := map[string]string{}
+	for name, value := range all {
+		n, named := name.(string)
+		v, text := value.(string)
+		if !named || !text {
+			return nil, errNotTexts
+		}
+		list[n] = v
+	}
+	return json.Marshal(list)
+}
+
+// Deserialize reads them.
+func (texts) Deserialize(written []byte, values any) error {
+	all, ok := values.(*map[any]any)
+	if !ok {
+		return errNotTexts
+	}
+	var list map[string]string
+	if err := json.Unmarshal(written, &list); err != nil {
+		return err
+	}
+	*all = make(map[any]any, len(list))
+	for name, value := range list {
+		(*all)[name] = value
+	}
+	return nil
 }
 
 const idField = "id"

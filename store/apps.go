@@ -232,12 +232,25 @@ func (s *Store) listedApps(ctx context.Context, archived bool) ([]AppRow, error)
 		return all(ctx, s, s.keepApp, `SELECT `+appColumns+`, apps.row_version FROM apps WHERE `+appsListed+inOrder, flag(archived))
 	}
 	for _, i := range missing {
-		list[i], err = found(s.keepApp(s.row(ctx, `SELECT `+appColumns+`, apps.row_version FROM apps WHERE apps.sdkappid = $1`, list[i].SDKAppID)))
-		if err != nil {
+		if list[i], err = s.readApp(ctx, list[i].SDKAppID); err != nil {
 			return nil, err
 		}
 	}
 	return list, nil
+}
+
+// appAt is an app whose row has a version, from memory where it has it.
+func (s *Store) appAt(ctx context.Context, sdkappid, version int64) (App, error) {
+	if known, ok := s.apps.find(sdkappid); ok && known.version == version {
+		return known.app, nil
+	}
+	a, err := s.readApp(ctx, sdkappid)
+	return a.App, err
+}
+
+// readApp reads an app and keeps it in memory.
+func (s *Store) readApp(ctx context.Context, sdkappid int64) (AppRow, error) {
+	return found(s.keepApp(s.row(ctx, `SELECT `+appColumns+`, apps.row_version FROM apps WHERE apps.sdkappid = $1`, sdkappid)))
 }
 
 func (s *Store) keepApp(r scanner) (AppRow, error) {

@@ -601,13 +601,18 @@ func (s *Store) WholeEntry(ctx context.Context, number int64) (WholeEntry, error
 	var e WholeEntry
 	var x Exchange
 	var called, cut bool
-	fields := slices.Concat(e.fields(), e.Of.fields(), e.Beside.fields(), []any{&called, &x.Request, &x.Answer, &x.AnswerSize, &cut})
-	err := s.row(ctx, `SELECT `+changeColumns+`, `+appColumns+`, `+besideColumns+`, x.number IS NOT NULL, x.request, x.answer, COALESCE(x.answer_size, 0), COALESCE(x.answer_cut, 0) = 1
-		FROM changes JOIN apps ON apps.sdkappid = changes.sdkappid LEFT JOIN exchanges x ON x.number = changes.number WHERE changes.number = $1`, number, relatedLook).Scan(fields...)
+	var version int64
+	fields := slices.Concat(e.fields(), e.Beside.fields(), []any{&version, &called, &x.Request, &x.Answer, &x.AnswerSize, &cut})
+	_, err := found(e, s.row(ctx, `SELECT `+changeColumns+`, `+besideColumns+`, apps.row_version, x.number IS NOT NULL, x.request, x.answer, COALESCE(x.answer_size, 0), COALESCE(x.answer_cut, 0) = 1
+		FROM changes JOIN apps ON apps.sdkappid = changes.sdkappid LEFT JOIN exchanges x ON x.number = changes.number WHERE changes.number = $1`, number, relatedLook).Scan(fields...))
+	if err != nil {
+		return e, err
+	}
 	if x.AnswerCut = cut; called {
 		e.Call = &x
 	}
-	return found(e, err)
+	e.Of, err = s.appAt(ctx, e.SDKAppID, version)
+	return e, err
 }
 
 const changeColumns = `changes.number, changes.kind, changes.sdkappid, changes.app, changes.environment, changes.region, changes.host, changes.call, changes.attempt, COALESCE(changes.plan, ''), COALESCE(changes.origin, 0),
