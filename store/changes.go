@@ -183,11 +183,10 @@ func (t *tx) openChangeOf(a Actor, app App, in Intent, stale bool) (number int64
 	c := Change{Kind: p.Kind, SDKAppID: p.SDKAppID, App: app.Name, Environment: app.Environment, Region: app.Region, Host: in.Host, Call: p.Call,
 		Attempt: &attempt, Plan: p.ID, Origin: p.Origin, Outcome: Pending, Actor: a, Reason: p.Reason, Summary: in.Summary,
 		Previous: p.Base, Wanted: p.Wanted, StartedAt: t.now}
-	lease := in.Lease
 	if stale {
-		c.Outcome, c.Cause, c.EndedAt, lease = NotSent, CauseStale, t.now, 0
+		c.Outcome, c.Cause, c.EndedAt = NotSent, CauseStale, t.now
 	}
-	number, err = t.insertChange(c, in.About, lease)
+	number, err = t.insertChange(c, in.About, in.Lease)
 	if err != nil {
 		return 0, false, err
 	}
@@ -279,8 +278,8 @@ func Searchable(c Change, about []string) string {
 	return Text(strings.ToLower(strings.Join(append([]string{c.App, c.Actor.Name, c.Reason}, about...), " ")), searchLimit)
 }
 
-// insertChange writes an entry as it stands and makes it the app's newest. A lease, 0 for none, is when it is looked after
-// next.
+// insertChange writes an entry as it stands and makes it the app's newest. The lease is that of a pending one, which is
+// looked after when it has passed.
 func (t *tx) insertChange(c Change, about []string, lease time.Duration) (int64, error) {
 	var number int64
 	err := t.row(`INSERT INTO changes (kind, sdkappid, app, environment, region, host, call, attempt, plan, origin, outcome, cause,
@@ -288,7 +287,7 @@ func (t *tx) insertChange(c Change, about []string, lease time.Duration) (int64,
 			lease_until, next_check_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULLIF($9, ''), NULLIF(CAST($10 AS BIGINT), 0), NULLIF($11, ''), $12, $13, $14, $15, $16, $17, $18, $19, $20,
 			NULLIF($21, ''), NULLIF($22, ''), NULLIF($23, ''), $24, NULLIF(CAST($25 AS BIGINT), 0), $26, $27, $28, $29, $30,
-			{now} + NULLIF(CAST($31 AS BIGINT), 0), {now} + NULLIF(CAST($31 AS BIGINT), 0))
+			CASE WHEN $11 = 'pending' THEN {now} + CAST($31 AS BIGINT) END, CASE WHEN $11 = 'pending' THEN {now} + CAST($31 AS BIGINT) END)
 		RETURNING number`,
 		c.Kind, c.SDKAppID, c.App, c.Environment, c.Region, c.Host, c.Call, c.Attempt, c.Plan, c.Origin, c.Outcome, c.Cause,
 		c.Actor.Kind, userID(c.Actor), c.Actor.Name, Key(c.Actor.Name), c.Actor.Role, c.Actor.Address, c.Reason, c.Summary,
