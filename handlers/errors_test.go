@@ -12,6 +12,30 @@ import (
 	"callboard/store"
 )
 
+func TestSlashAtTheEnd(t *testing.T) {
+	w := newWorld(t)
+	b := w.as(store.Support)
+	tests := []struct {
+		request *http.Request
+		status  int
+		to      string
+	}{
+		{get("/apps/"), http.StatusMovedPermanently, "/apps"},
+		{get("/history/?q=a&state=refused"), http.StatusMovedPermanently, "/history?q=a&state=refused"},
+		{get("/changes/1/"), http.StatusMovedPermanently, "/changes/1"},
+		{get("/nothing/"), http.StatusMovedPermanently, "/nothing"},
+		{httptest.NewRequest(http.MethodHead, "/apps/", http.NoBody), http.StatusMovedPermanently, "/apps"},
+		{get("//evil.example/"), http.StatusMovedPermanently, "/evil.example"},
+		{get(`/\\evil.example/`), http.StatusMovedPermanently, "/evil.example"},
+		{form("/sign-out/", url.Values{csrfField: {b.csrf}}), http.StatusNotFound, ""},
+	}
+	for _, x := range tests {
+		if p := b.send(x.request); p.Code != x.status || p.Header().Get("Location") != x.to {
+			t.Errorf("%s %s: %d to %q, want %d to %q", x.request.Method, x.request.URL, p.Code, p.Header().Get("Location"), x.status, x.to)
+		}
+	}
+}
+
 // TestErrorPages relies on the fixture for the headers, which are looked at on every answer.
 func TestErrorPages(t *testing.T) {
 	w := newWorld(t)
@@ -27,7 +51,7 @@ func TestErrorPages(t *testing.T) {
 		id      string // of the headline, "" for no page
 	}{
 		{"unknown path", get("/nothing"), http.StatusNotFound, "not_found"},
-		{"unknown path that looks like one of Echo's", get("/apps/"), http.StatusNotFound, "not_found"},
+		{"unknown path that looks like one of Echo's", get("/apps/20010452/nothing"), http.StatusNotFound, "not_found"},
 		{"path with markup", get("/%3Cscript%3Ealert(1)%3C%2Fscript%3E"), http.StatusNotFound, "not_found"},
 		{"unknown app", get("/apps/99/callback"), http.StatusNotFound, "not_found"},
 		{"app that is no number", get("/apps/x%00/callback"), http.StatusNotFound, "not_found"},

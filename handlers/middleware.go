@@ -134,6 +134,13 @@ func (s *server) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// withoutSlash leads from an address with a slash at its end to the page that is meant.
+func withoutSlash() echo.MiddlewareFunc {
+	return middleware.RemoveTrailingSlashWithConfig(middleware.TrailingSlashConfig{RedirectCode: http.StatusMovedPermanently, Skipper: func(c echo.Context) bool {
+		return c.Request().Method != http.MethodGet && c.Request().Method != http.MethodHead
+	}})
+}
+
 func gzipPages() echo.MiddlewareFunc {
 	return middleware.GzipWithConfig(middleware.GzipConfig{Level: 5, MinLength: 1024, Skipper: func(c echo.Context) bool {
 		return strings.HasPrefix(c.Request().URL.Path, "/static/") // has its own

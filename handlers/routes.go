@@ -26,7 +26,7 @@ func (s *server) routes(e *echo.Echo) error {
 	r := func(method, path string, h echo.HandlerFunc) { add(method, path, h, s.guards) }
 	// What is no page asks for nobody's session, so that it answers when the database does not.
 	file := func(path string, h echo.HandlerFunc) { add("GET", path, h, s.openGuards) }
-	e.Use(answerHead, s.identify, s.recoverPanics, s.secureHeaders, s.logRequest, limitHeader, s.limitBody, gzipPages())
+	e.Use(answerHead, s.identify, s.recoverPanics, s.secureHeaders, s.logRequest, limitHeader, s.limitBody, withoutSlash(), gzipPages())
 
 	file("/healthz", s.showHealth)
 	file("/readyz", s.showReadiness)
