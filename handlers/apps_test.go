@@ -219,6 +219,14 @@ func TestAppIsEdited(t *testing.T) {
 		if key, err := w.store.AppSecret(t.Context(), appID); err != nil || key != "another-key" {
 			t.Errorf("the key was not replaced (%v)", err)
 		}
+		// Whether it works is tried at once: the sandbox knows another key.
+		if p := b.get(at + "?saved=1"); !strings.Contains(p.text(".cb-note"), w.T("settings.unread")) || !strings.Contains(p.text(".cb-note"), "70009") {
+			t.Errorf("after a wrong key the page says %q", p.text(".cb-note"))
+		}
+		wantSeeOther(t, b.press(b.get(at), main, url.Values{"secret": {secretKey}}), at+"?saved=1")
+		if p := b.get(at + "?saved=1"); strings.Contains(p.text(".cb-note"), w.T("settings.unread")) {
+			t.Errorf("after the right key the page says %q", p.text(".cb-note"))
+		}
 		for _, version := range []string{"", "x", "0", "-1", "99999999999999999999"} {
 			wantStatus(t, b.press(b.get(at), main, url.Values{"version": {version}}), http.StatusConflict)
 		}

@@ -164,7 +164,7 @@ func (b bundler) summary() string {
 			line(p.T(at.id), b.both(at.ms))
 		}
 	}
-	skip := map[string]bool{p.T("fact.started"): true, "UTC": true, p.T("fact.ended"): true, p.T("fact.settled"): true, p.T("fact.plan"): true, p.T("fact.by"): true}
+	skip := map[string]bool{p.T("fact.started"): true, "UTC": true, p.T("fact.ended"): true, p.T("fact.settled"): true, p.T("fact.by"): true}
 	for _, f := range b.changeFacts(p, b.clock(p), b.entry) {
 		switch {
 		case skip[f.Name]:

@@ -158,7 +158,7 @@ func TestHostileErrorInfoIsInert(t *testing.T) {
 		w.box.Script(sandbox.Fault{Command: "update_callback", Body: `{"ActionStatus":"FAIL","ErrorCode":60020,"ErrorInfo":"a<img src=x onerror=alert(1)>\u0000\u001b[31m\u202eb` + strings.Repeat("x", 9000) + `","RequestId":"Id-<b>\u0000"}`})
 		p := b.get(b.apply(b.plan(appID, newURL, created, ended)))
 		wantStatus(t, p, http.StatusOK)
-		if p.count("main img, main b") != 0 || !strings.Contains(p.text("main"), "a<img src=x onerror=alert(1)>") || strings.Contains(p.Body.String(), "\x00") {
+		if p.count("main img, main b") != 0 || !strings.Contains(p.text("main"), `a<img src=x onerror=alert(1)>`) || !strings.Contains(p.text("main"), `\u001b[31m\u202eb`) || strings.ContainsAny(p.Body.String(), "\x00\x1b\u202e") {
 			t.Error("the text that Tencent sent is not shown as text")
 		}
 		if p := b.get("/history"); p.Code != http.StatusOK || p.count("main b, main img") != 0 {

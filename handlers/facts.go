@@ -24,7 +24,7 @@ func explain(v *views.ChangePage, e entry) {
 	x := &views.Explained{Title: p.T("change.about_code", "Code", code), Cause: p.T(errorText(code, "cause")), Do: p.T(errorText(code, "do")),
 		Link: &views.Link{Href: "/errors/" + itoa64(code), Text: p.T("change.code_page", "Code", code)}}
 	if e.ErrorInfo != "" {
-		x.Facts = append(x.Facts, views.Fact{Name: p.T("fact.wrote"), Text: e.ErrorInfo, Mono: true})
+		x.Facts = append(x.Facts, views.Fact{Name: p.T("fact.wrote"), Text: visible([]byte(e.ErrorInfo)), Mono: true})
 	}
 	x.Facts = append(x.Facts, codeFacts(p, code)...)
 	if code == tencent.CodeSigExpired && e.ClockAheadMS != nil {
@@ -63,7 +63,7 @@ func (s *server) changeFacts(p *i18n.Printer, k clock, e entry) []views.Fact {
 		add(e.acted(), views.Fact{Name: p.T("fact.code"), Text: p.T("word.none")})
 	}
 	add(e.ActionStatus != "", views.Fact{Name: "ActionStatus", Text: e.ActionStatus, Mono: true})
-	add(e.ErrorCode != nil && e.acted(), views.Fact{Name: "ErrorInfo", Text: orElse(e.ErrorInfo, p.T("word.empty")), Mono: e.ErrorInfo != ""})
+	add(e.ErrorCode != nil && e.acted(), views.Fact{Name: "ErrorInfo", Text: orElse(visible([]byte(e.ErrorInfo)), p.T("word.empty")), Mono: e.ErrorInfo != ""})
 	add(e.Call != "", views.Fact{Name: p.T("fact.call"), Text: e.Call, Mono: true})
 	add(true, views.Fact{Name: p.T("app.app"), Text: e.App + p.T("join.comma") + itoa64(e.SDKAppID)})
 	add(true, views.Fact{Name: p.T("app.region"), Text: s.regionName(p, e.Region)})
@@ -91,7 +91,6 @@ func (s *server) changeFacts(p *i18n.Printer, k clock, e entry) []views.Fact {
 	if e.Attempt != nil {
 		add(true, views.Fact{Name: p.T("fact.attempt"), Text: itoa64(*e.Attempt), Mono: true})
 	}
-	add(e.Plan != "", views.Fact{Name: p.T("fact.plan"), Text: p.T("fact.plan_link"), Href: views.AppPath(e.SDKAppID, "/callback/review/"+e.Plan)})
 	add(e.Origin != 0, views.Fact{Name: p.T("fact.origin"), Text: "#" + itoa64(e.Origin), Href: views.ChangePath(e.Origin)})
 	add(true, views.Fact{Name: p.T("fact.version"), Text: "Callboard " + s.Version})
 	return list

@@ -74,6 +74,10 @@ func (s *server) showSettings(c echo.Context) error {
 	}
 	if c.QueryParam("saved") == "1" {
 		v.Notices = append(v.Notices, views.Notice{Level: "ok", Text: v.P.T("settings.saved")})
+		if a.FailedAt != 0 {
+			v.Notices = append(v.Notices, views.Notice{Level: "bad", Title: v.P.T("settings.unread"), Text: readFailure(v.P, a.FailedCode, a.FailedFault),
+				Link: &views.Link{Href: views.AppPath(a.SDKAppID, "/callback"), Text: v.P.T("next.form")}})
+		}
 	}
 	return s.render(c, http.StatusOK, views.Settings(v))
 }
@@ -147,7 +151,18 @@ func (s *server) saveSettings(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	s.tryCalls(c, a, n)
 	return seeOther(c, views.AppPath(a.SDKAppID, "/settings"), "saved", "1")
+}
+
+// tryCalls reads the app when an edit changes how it is called, so that whoever saved sees at once whether that works.
+func (s *server) tryCalls(c echo.Context, before store.App, n store.AppSettings) {
+	if before.ArchivedAt != 0 || (n.Secret == "" && n.Identifier == before.Identifier && n.Region == before.Region) {
+		return
+	}
+	if _, err := s.Changes.Look(c.Request().Context(), actor(c), before.SDKAppID); err != nil {
+		s.Log.Error("an app could not be read after an edit", "sdkappid", before.SDKAppID, "err", err)
+	}
 }
 
 // checkSettings judges what was typed, marks the mistakes in the page and returns what to store.
