@@ -57,12 +57,13 @@ func TestFrozenAlone(t *testing.T) {
 					answered <- err
 				}()
 				r.until("the program to freeze", time.Millisecond, p.frozen)
-				frozen, sent := time.Now(), r.writes(o.app)
+				frozen := time.Now()
 				r.until("the lease to pass", 50*time.Millisecond, func() bool { return time.Since(frozen) > lease })
+				// Before it slept other threads may have gone on for a moment, and what they sent has arrived by now.
+				sent := r.writes(o.app)
 				p.signal(syscall.SIGCONT)
 				must(t, <-answered)
 				r.withStore(func(s *store.Store) { r.settle(p, s) })
-				// Before it slept other threads may have gone on for a moment.
 				if n := r.writes(o.app); n != sent {
 					t.Errorf("awake again, it wrote %d times", n-sent)
 				}

@@ -2,6 +2,7 @@ package torture_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"syscall"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"callboard/changes"
 	"callboard/sandbox"
 	"callboard/store"
+	"callboard/store/storetest"
 )
 
 // freezes is how often a process may be too slow to freeze before it has sent: SIGSTOP stops a process a moment after it
@@ -108,4 +110,44 @@ func (r *rig) freeze(s *store.Store, other *process, app int64, point string, se
 		r.t.Errorf("frozen at %q, the change was settled as %s, want %s", point, change.Settled, settled)
 	}
 	return true
+}
+
+// TestFrozenInItsIntent freezes a program in the middle of a transaction, which holds rows that the others need. The
+// database ends that transaction, the others go on, and the sleeper has done nothing when it wakes up.
+func TestFrozenInItsIntent(t *testing.T) {
+	r := newRig(t, "postgres", 1)
+	other, sleeper := r.start(""), r.start(store.PointIntentInserted+":1:stop")
+	r.signIn(other)
+	app := r.apps[0]
+	slept := r.mustPlan(sleeper, app)
+	answered := make(chan int, 1)
+	go func() {
+		_, got, err := r.apply(sleeper, slept)
+		if err != nil {
+			got.status = 0
+		}
+		answered <- got.status
+	}()
+	r.until("the program to freeze", time.Millisecond, sleeper.frozen)
+
+	order := r.mustPlan(other, app)
+	var number int64
+	r.until("the other program to change the app", 100*time.Millisecond, func() bool {
+		n, _, err := r.apply(other, order)
+		number = n
+		return err == nil && number != 0
+	})
+	sleeper.signal(syscall.SIGCONT)
+	if status := <-answered; status != http.StatusServiceUnavailable {
+		t.Errorf("what the sleeper was asked was answered with %d", status)
+	}
+	sleeper.stop()
+	r.withStore(func(s *store.Store) {
+		list := storetest.Changes(t, s)
+		if len(list) != 1 || list[0].Number != number || list[0].State() != store.Applied || r.writes(app) != 1 {
+			t.Errorf("%d calls, entries %+v", r.writes(app), list)
+		}
+		r.check(s)
+	})
+	other.stop()
 }
