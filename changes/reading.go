@@ -133,7 +133,9 @@ func (s *Service) read(ctx context.Context, t tencent.Target, limit time.Duratio
 	if err != nil {
 		return nil, tencent.Reply{Call: tencent.CallGetCallback, Ending: tencent.NotSent, Fault: tencent.FaultSign}
 	}
+	begun := time.Now()
 	callback, reply := s.client.GetCallback(limited, t, random)
+	reply = inTime(reply, begun, limit)
 	if ctx.Err() == nil && aboutHost(reply) {
 		s.resting.note(t.Region.Host, reply.HasCode, s.clock())
 	}
@@ -145,6 +147,15 @@ func (s *Service) read(ctx context.Context, t tencent.Target, limit time.Duratio
 		return &store.None, reply
 	}
 	return nil, reply
+}
+
+// inTime takes an answer for none when it was had too late: a process that was frozen has what was true then, and must not
+// take it for what is true now.
+func inTime(r tencent.Reply, begun time.Time, limit time.Duration) tencent.Reply {
+	if !r.HasCode || time.Since(begun) <= limit {
+		return r
+	}
+	return tencent.Reply{Call: r.Call, Host: r.Host, Request: r.Request, StartedAt: r.StartedAt, Duration: r.Duration, Ending: tencent.Unknown, Fault: tencent.FaultTimeout}
 }
 
 // aboutHost tells whether a reply says something about the host; a call that this console itself held back does not.

@@ -6,8 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"callboard/sandbox"
 	"callboard/store"
+	"callboard/tencent"
 )
 
 func TestStateOf(t *testing.T) {
@@ -206,4 +209,24 @@ func TestHeldBackCallsSayNothingOfTheHost(t *testing.T) {
 			t.Errorf("another app on the host rests: %v", err)
 		}
 	})
+}
+
+func TestAnswerThatComesTooLateTellsNothing(t *testing.T) {
+	answer := tencent.Reply{Call: tencent.CallGetCallback, Host: "h.example", HasCode: true, Ending: tencent.Accepted, HTTPStatus: 200, RequestID: "Id-1", Answer: []byte("{}")}
+	none := tencent.Reply{Call: tencent.CallGetCallback, Ending: tencent.NotSent, Fault: tencent.FaultConnect}
+	late := tencent.Reply{Call: tencent.CallGetCallback, Host: "h.example", Ending: tencent.Unknown, Fault: tencent.FaultTimeout}
+	for _, row := range []struct {
+		name string
+		r    tencent.Reply
+		took time.Duration
+		want tencent.Reply
+	}{
+		{"in time", answer, time.Second, answer},
+		{"by a process that was frozen", answer, time.Hour, late},
+		{"no answer", none, time.Hour, none},
+	} {
+		if got := inTime(row.r, time.Now().Add(-row.took), time.Minute); !cmp.Equal(got, row.want) {
+			t.Errorf("%s: %s", row.name, cmp.Diff(row.want, got))
+		}
+	}
 }

@@ -93,7 +93,9 @@ func (s *Service) fetchToken(ctx context.Context, t tencent.Target, limit time.D
 	if err != nil {
 		return tencent.Token{}, tencent.Reply{Call: tencent.CallGetToken, Ending: tencent.NotSent, Fault: tencent.FaultSign}
 	}
-	return s.client.GetToken(limited, t, random)
+	begun := time.Now()
+	token, reply := s.client.GetToken(limited, t, random)
+	return token, inTime(reply, begun, limit)
 }
 
 // TokenProposal is what the token page asks for.

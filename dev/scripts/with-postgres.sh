@@ -32,9 +32,15 @@ INSIDE
 # A cluster of its own in a temporary folder, for root too: the fixed name that root gets otherwise serves one run at a time.
 # What is set for the user's own server must not lead the throw-away one to an address in use.
 unset PGPORT PGHOST PGUSER PGPASSWORD PGDATABASE PGSERVICE
-status=0
-CALLBOARD_CLUSTER_STARTED="$work/started" pg_virtualenv -t "${options[@]}" \
-	bash "$work/inside.sh" "$@" 3>&1 4>&2 >"$work/cluster.log" 2>&1 || status=$?
+# Two runs that begin together may choose the same port: whoever comes second chooses again.
+for _ in 1 2 3 4 5; do
+	status=0
+	CALLBOARD_CLUSTER_STARTED="$work/started" pg_virtualenv -t "${options[@]}" \
+		bash "$work/inside.sh" "$@" 3>&1 4>&2 >"$work/cluster.log" 2>&1 || status=$?
+	if [ -e "$work/started" ] || ! grep -q 'Port conflict' "$work/cluster.log"; then
+		break
+	fi
+done
 
 if [ ! -e "$work/started" ]; then
 	echo 'The throw-away PostgreSQL server did not start:' >&2

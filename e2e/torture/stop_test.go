@@ -151,3 +151,71 @@ func TestFrozenInItsIntent(t *testing.T) {
 	})
 	other.stop()
 }
+
+// TestFrozenWhileItReadsBack freezes a program that holds the claim on an unknown change and has Tencent's answer on its
+// way. Another one settles the change meanwhile; what the sleeper finds when it wakes up is no longer true, and is not kept.
+func TestFrozenWhileItReadsBack(t *testing.T) {
+	r := newRig(t, "postgres", 1)
+	sleeper := r.start("")
+	r.signIn(sleeper)
+	app := r.apps[0]
+	order := r.mustPlan(sleeper, app)
+	r.box.Script(sandbox.Fault{Command: "update_callback", Gate: "write", Drop: "after"})
+	number := make(chan int64, 1)
+	go func() {
+		n, _, err := r.apply(sleeper, order)
+		if err != nil {
+			n = 0
+		}
+		number <- n
+	}()
+	must(t, r.box.AwaitGate(t.Context(), "write", 1))
+	r.box.Script(sandbox.Fault{Command: "get_callback", Gate: "read"})
+	r.box.Release("write")
+	must(t, r.box.AwaitGate(t.Context(), "read", 1))
+	sleeper.signal(syscall.SIGSTOP)
+	r.until("the program to freeze", time.Millisecond, sleeper.frozen)
+	frozen, answers := time.Now(), r.proxy.asked()
+	r.box.Release("read") // the answer waits in the sleeper's socket
+	r.until("the answer to leave", time.Millisecond, func() bool { return len(r.box.Journal()) >= answers })
+	r.move(app)
+
+	other := r.start("")
+	r.withStore(func(s *store.Store) {
+		var settled store.Change
+		r.until("the other program to settle the change", 100*time.Millisecond, func() bool {
+			list := storetest.Changes(t, s)
+			settled = list[len(list)-1] // a drift may come after it
+			if settled.Open() {
+				r.checkNow(other, settled.Number)
+			}
+			return !settled.Open()
+		})
+		if settled.Settled != store.Overtaken {
+			t.Errorf("the change was settled as %s", settled.Settled)
+		}
+		r.get(other, fmt.Sprintf("/apps/%d/callback", app)) // reads, and enters the drift
+		before := len(storetest.Changes(t, s))
+		r.until("the answer to be too old", 50*time.Millisecond, func() bool { return time.Since(frozen) > changes.CompareWait })
+		sleeper.signal(syscall.SIGCONT)
+		if n := <-number; n != settled.Number {
+			t.Errorf("the sleeper's apply led to change %d, want %d", n, settled.Number)
+		}
+		r.until("the sleeper to note that it was too late", 10*time.Millisecond, func() bool {
+			c, err := s.Change(t.Context(), settled.Number)
+			must(t, err)
+			return c.Checks > settled.Checks
+		})
+		sleeper.stop()
+		after, err := s.Change(t.Context(), settled.Number)
+		must(t, err)
+		if after.Settled != settled.Settled || after.SettledAt != settled.SettledAt || after.ReadBack != settled.ReadBack || r.writes(app) != 1 {
+			t.Errorf("settled was %+v, the sleeper left %+v and %d calls", settled, after, r.writes(app))
+		}
+		if n := len(storetest.Changes(t, s)); n != before {
+			t.Errorf("%d entries were %d before the sleeper woke up", n, before)
+		}
+		r.check(s)
+	})
+	other.stop()
+}
