@@ -37,7 +37,7 @@ for _ in 1 2 3 4 5; do
 	status=0
 	CALLBOARD_CLUSTER_STARTED="$work/started" pg_virtualenv -t "${options[@]}" \
 		bash "$work/inside.sh" "$@" 3>&1 4>&2 >"$work/cluster.log" 2>&1 || status=$?
-	if [ -e "$work/started" ] || ! grep -q 'Port conflict' "$work/cluster.log"; then
+	if [ -e "$work/started" ] || ! grep -qE 'Port conflict|Address already in use' "$work/cluster.log"; then
 		break
 	fi
 done
