@@ -157,14 +157,22 @@ func (s *server) historyTabs(ctx context.Context, p *i18n.Printer, zone string, 
 	}{{"", n.All}, {"changes", n.Acts}, {"drift", n.Drift}, {store.Refused, n.Refused}, {store.Unknown, n.Unknown}, {store.NotSent, n.NotSent}} {
 		tab := views.Tab{Href: search{q: f.q, tab: t.name}.href("/history"), Text: p.T("history.tab." + orElse(t.name, "all")), Current: t.name == f.tab}
 		if known {
-			tab.Count = p.Number(t.count.N)
-		}
-		if known && t.count.More {
-			tab.Count += "+"
+			tab.Count = tabCount(p, t.count)
 		}
 		list = append(list, tab)
 	}
 	return list
+}
+
+// tabCount is a count as a tab shows it: "5+" where there may be more, and nothing where a look that ended early found none.
+func tabCount(p *i18n.Printer, n store.Count) string {
+	switch {
+	case !n.More:
+		return p.Number(n.N)
+	case n.N == 0:
+		return ""
+	}
+	return p.Number(n.N) + "+"
 }
 
 // countCache keeps the counts of searches for a moment, as every page of a search shows them.

@@ -443,3 +443,12 @@ func keysOf(t *testing.T, object []byte) []string {
 	}
 	return list
 }
+
+func TestTabCount(t *testing.T) {
+	p := newWorld(t).printer["en"]
+	for n, want := range map[store.Count]string{{}: "0", {N: 5}: "5", {N: 5, More: true}: "5+", {More: true}: "", {N: 10_000, More: true}: "10,000+"} {
+		if got := tabCount(p, n); got != want {
+			t.Errorf("%+v is shown as %q, want %q", n, got, want)
+		}
+	}
+}
