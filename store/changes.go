@@ -590,8 +590,8 @@ type Exchange struct {
 // WholeEntry is an entry with what its page shows beside it.
 type WholeEntry struct {
 	Change
-	Of   App       // its app as it is now
-	Call *Exchange // nil when no call was made
+	Of     App       // its app as it is now
+	Call   *Exchange // nil when no call was made
 	Beside Beside
 }
 

@@ -332,7 +332,7 @@ func (s *Store) transactLightly(ctx context.Context, f func(*tx) error) (unparse
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }() // only gives the connection back
 	light := s.dialect.light
 	if light.before != "" {
 		if _, err := c.ExecContext(ctx, light.before); err != nil {
