@@ -249,12 +249,21 @@ func (e entry) headline() string {
 		return "unknown_code"
 	case e.Outcome == store.Unknown:
 		return "unknown_" + known(e.Cause, store.CauseLeftOver, string(tencent.FaultTimeout), string(tencent.FaultCut), string(tencent.FaultStatus))
+	case e.refusedWith(tencent.CodeNoCallback) && e.Kind != store.KindToken:
+		return "refused_gone"
+	case e.refusedWith(tencent.CodeExists) && e.Call == string(tencent.CallSetCallback):
+		return "refused_exists"
 	case e.Outcome == store.NotSent && e.Cause == store.CauseMoved && e.Kind != store.KindChange:
 		return "not_sent_moved_" + e.Kind
 	case e.Outcome == store.NotSent:
 		return "not_sent_" + known(e.Cause, store.CauseStale, store.CauseMoved, store.CauseUnread, store.CauseLate, string(tencent.FaultConnect), string(tencent.FaultLimited), string(tencent.FaultSign))
 	}
 	return e.Outcome
+}
+
+// refusedWith tells whether Tencent refused with this code.
+func (e entry) refusedWith(code int64) bool {
+	return e.Outcome == store.Refused && e.ErrorCode != nil && *e.ErrorCode == code
 }
 
 // known narrows a cause to those that have sentences of their own.
@@ -339,9 +348,9 @@ func next(v *views.ChangePage, e entry) {
 	switch {
 	case e.Wanted == "" || e.Open():
 		return
-	case e.Outcome == store.Refused && e.ErrorCode != nil && *e.ErrorCode == tencent.CodeNoCallback && e.Kind == store.KindChange:
+	case e.refusedWith(tencent.CodeNoCallback) && e.Kind == store.KindChange:
 		id, n.Buttons = "create", []views.Button{{Do: "create", Text: p.T("next.create"), Icon: "plus", Primary: true}}
-	case e.Outcome == store.Refused && e.ErrorCode != nil && *e.ErrorCode == tencent.CodeExists:
+	case e.refusedWith(tencent.CodeExists):
 		id, n.Buttons = "update", []views.Button{{Do: "update", Text: p.T("next.update"), Icon: "pencil", Primary: true}}
 	case e.Outcome == store.Refused:
 		id, n.Buttons = "refused", []views.Button{again}
