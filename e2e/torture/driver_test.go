@@ -324,7 +324,12 @@ func (r *rig) plan(p *process, app int64) (order, error) {
 	form["command"] = []string{created, ended}
 	form.Set("reason", "because")
 	o.review = form
-	posted, err := do(r.client, http.MethodPost, p.url+base+"/review", form)
+	return r.reviewed(p, o)
+}
+
+// reviewed posts what an order asks for to the review, and opens the plan.
+func (r *rig) reviewed(p *process, o order) (order, error) {
+	posted, err := do(r.client, http.MethodPost, p.url+strings.TrimSuffix(o.path, "apply")+"review", o.review)
 	if err != nil {
 		return o, err
 	}
