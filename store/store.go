@@ -335,15 +335,15 @@ func (s *Store) transactLightly(ctx context.Context, f func(*tx) error) (unparse
 	defer func() { _ = c.Close() }() // only gives the connection back
 	light := s.dialect.light
 	if light.before != "" {
-		if _, err := c.ExecContext(ctx, light.before); err != nil {
-			return nil, unavailable(err)
-		}
 		defer func() {
-			// A connection that could not be set back is not used again.
+			// Also after a failure, which may come after the deed. A connection that could not be set back is not used again.
 			if _, err := c.ExecContext(context.WithoutCancel(ctx), light.after); err != nil {
 				_ = c.Raw(func(any) error { return driver.ErrBadConn })
 			}
 		}()
+		if _, err := c.ExecContext(ctx, light.before); err != nil {
+			return nil, unavailable(err)
+		}
 	}
 	return s.transact(ctx, c, func(t *tx) error {
 		if light.within != "" {
