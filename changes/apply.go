@@ -118,7 +118,19 @@ func (s *Service) carryOut(ctx context.Context, a store.Actor, app store.App, nu
 		// While the change was open no drift was judged; the same answer is judged now.
 		s.keepReadingOf(ctx, a, app, *ending.Found, compared)
 	}
+	s.readRefused(ctx, a, app, p, target, ending)
 	s.poke()
+}
+
+// readRefused reads once more after a refusal that tells of another state than the comparison found: somebody created or
+// removed the callback in between, and the list of apps should say so.
+func (s *Service) readRefused(ctx context.Context, a store.Actor, app store.App, p FullPlan, target tencent.Target, e store.Ending) {
+	if p.Kind == store.KindToken || e.Outcome != store.Refused || e.Reply.ErrorCode == nil || (*e.Reply.ErrorCode != tencent.CodeNoCallback && *e.Reply.ErrorCode != tencent.CodeExists) {
+		return
+	}
+	if found, reply := s.read(ctx, target, s.compareWait); found != nil {
+		s.keepReadingOf(ctx, a, app, *found, reply)
+	}
 }
 
 // compareAndCall returns the ending, and the reply of the read that it compared with.

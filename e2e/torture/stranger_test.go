@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -126,7 +125,6 @@ func (r *rig) readBack(s *store.Store, number int64) {
 func (r *rig) met(p *process, app, number int64, o order, m meeting) {
 	r.t.Helper()
 	r.withStore(func(s *store.Store) { r.readBack(s, number) })
-	r.pageSays(p, fmt.Sprintf("/apps/%d/callback", app), http.StatusOK, "") // the form reads, as the next person would
 	ours := &sandbox.Callback{Url: o.url, CallbackCommandList: []string{created, ended}}
 	holds := m.theirs
 	if m.between == writing && m.outcome == store.Applied {
