@@ -57,6 +57,7 @@ type rig struct {
 	box    *sandbox.Server
 	proxy  *proxy
 	client *http.Client
+	bound  bool // by the permissions of files, even where the program runs as root
 	apps   []int64
 
 	mu    sync.Mutex
@@ -157,20 +158,30 @@ type process struct {
 	gone chan struct{} // closed when the process has ended
 }
 
+// command is the program with this rig's options, armed with a fault point ("" for none).
+func (r *rig) command(fault string, args ...string) *exec.Cmd {
+	args = append([]string{"serve", "--listen=127.0.0.1:0", "--data=" + r.folder, "--lease=" + lease.String(), "--grace=" + grace.String(), "--watch-every=0"}, args...)
+	command := []string{program}
+	if r.bound && os.Geteuid() == 0 {
+		command = []string{"setpriv", "--bounding-set=-dac_override,-dac_read_search", program}
+	}
+	cmd := exec.Command(command[0], append(command[1:], args...)...)
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "CALLBOARD_") {
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+	cmd.Env = append(cmd.Env, "CALLBOARD_EXTRA_ENDPOINTS=play="+r.proxy.url(), "CALLBOARD_KEYSET="+r.keyset, "CALLBOARD_FAULT="+fault)
+	if r.db == "postgres" {
+		cmd.Env = append(cmd.Env, "CALLBOARD_DATABASE="+r.addr)
+	}
+	return cmd
+}
+
 // start runs the program, armed with a fault point ("" for none), until it says that it is ready.
 func (r *rig) start(fault string, args ...string) *process {
 	r.t.Helper()
-	args = append([]string{"serve", "--listen=127.0.0.1:0", "--data=" + r.folder, "--lease=" + lease.String(), "--grace=" + grace.String(), "--watch-every=0"}, args...)
-	p := &process{t: r.t, cmd: exec.Command(program, args...), gone: make(chan struct{})}
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "CALLBOARD_") {
-			p.cmd.Env = append(p.cmd.Env, v)
-		}
-	}
-	p.cmd.Env = append(p.cmd.Env, "CALLBOARD_EXTRA_ENDPOINTS=play="+r.proxy.url(), "CALLBOARD_KEYSET="+r.keyset, "CALLBOARD_FAULT="+fault)
-	if r.db == "postgres" {
-		p.cmd.Env = append(p.cmd.Env, "CALLBOARD_DATABASE="+r.addr)
-	}
+	p := &process{t: r.t, cmd: r.command(fault, args...), gone: make(chan struct{})}
 	p.cmd.Stderr = &p.log
 	said, err := p.cmd.StdoutPipe()
 	must(r.t, err)
