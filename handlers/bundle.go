@@ -255,7 +255,7 @@ func (b bundler) about() string {
 		return store.KindToken
 	case !b.acted():
 		return b.Kind
-	case b.State() == store.Applied && b.ReadBack != "" && b.ReadBack != b.Wanted:
+	case b.State() == store.Applied && b.readBackOther():
 		return "differs"
 	case b.Outcome == store.NotSent && b.call != nil:
 		return "unread"

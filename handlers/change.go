@@ -68,6 +68,9 @@ func (e entry) after() string {
 // acted tells whether the entry is of a kind that has an outcome.
 func (e entry) acted() bool { return e.Outcome != "" }
 
+// readBackOther tells whether the cloud, read back, held something else than what was wanted.
+func (e entry) readBackOther() bool { return e.ReadBack != "" && e.ReadBack != e.Wanted }
+
 // showChange shows an entry at the address that lasts.
 func (s *server) showChange(c echo.Context) error {
 	e, err := s.entry(c)
@@ -299,9 +302,10 @@ func insteadID(e entry) string {
 	return "change.no_id"
 }
 
-// effect is the clock of what Tencent accepted: a changed URL is in effect about two minutes later.
+// effect is the clock of what Tencent accepted: a changed URL is in effect about two minutes later, unless the cloud was
+// read back and held something else.
 func effect(v *views.ChangePage, k clock, e entry) {
-	if e.State() != store.Applied || e.EndedAt == 0 || e.Kind == store.KindToken {
+	if e.State() != store.Applied || e.EndedAt == 0 || e.Kind == store.KindToken || e.readBackOther() {
 		return
 	}
 	p := v.P
@@ -450,7 +454,7 @@ func changeNotices(v *views.ChangePage, k clock, e entry, r *rejected, found str
 		form = &views.Link{Href: views.AppPath(e.SDKAppID, "/token"), Text: p.T("token.title")}
 	}
 	switch {
-	case e.State() == store.Applied && e.ReadBack != "" && e.ReadBack != e.Wanted:
+	case e.State() == store.Applied && e.readBackOther():
 		v.Notices = append(v.Notices, views.Notice{Level: "care", Title: p.T("change.differs_title"), Text: p.T("change.differs_text", "Time", k.time(e.ReadBackAt).Text), Link: form})
 	case e.State() == store.Applied && e.ReadBack != "":
 		v.Notices = append(v.Notices, views.Notice{Level: "ok", Text: p.T("change.same_text", "Time", k.short(e.ReadBackAt))})

@@ -352,5 +352,8 @@ func TestReadBack(t *testing.T) {
 		if differs := strings.Contains(p.text(".cb-note"), w.T("change.differs_title")); differs == same {
 			t.Errorf("same %v: the page says %q", same, p.text(".cb-note"))
 		}
+		if (p.count("main [data-until]") == 1) != same {
+			t.Errorf("same %v: whether the page expects it to come into effect is wrong", same)
+		}
 	}
 }
