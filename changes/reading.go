@@ -178,7 +178,7 @@ func (s *Service) keepReading(ctx context.Context, a store.Actor, app store.App,
 		summary, about = d.Summary().String(), d.About()
 	}
 	return s.store.KeepReading(ctx, a, store.NewReading{SDKAppID: app.SDKAppID, Configuration: c, RequestID: reply.RequestID,
-		DurationMS: reply.Duration.Milliseconds(), Host: reply.Host, RecordVersion: app.RecordVersion, Summary: summary, About: about})
+		DurationMS: reply.Duration.Milliseconds(), Host: reply.Host, RecordVersion: app.RecordVersion, Known: app.ReadingID, Summary: summary, About: about})
 }
 
 func codeOf(r tencent.Reply) *int64 {

@@ -206,6 +206,30 @@ func TestReadings(t *testing.T) {
 	})
 }
 
+// TestAnOlderAnswerIsNoReading is a process that was held up between its read and its note of it, while another began an
+// interval: an answer that differs from that may be older and is not kept.
+func TestAnOlderAnswerIsNoReading(t *testing.T) {
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := empty(t, db)
+		f.must(f.AddApp(ctx(t), mei, settings(aurora, "Aurora")))
+		first := f.read(aurora, confA)
+		second := f.read(aurora, confB)
+		keep := func(c store.Configuration) store.Reading {
+			n := f.reading(aurora, c)
+			n.Known = first.ID
+			r, err := f.KeepReading(ctx(t), store.Console, n)
+			f.must(err)
+			return r
+		}
+		same(t, "an older answer", second, keep(confA), configurations)
+		same(t, "an answer of neither", second, keep(confC), configurations)
+		same(t, "the answer that is current", second.ID, keep(confB).ID)
+		a := f.app(aurora)
+		same(t, "the app", []any{second.ID, second.Drift}, []any{a.ReadingID, a.Drift})
+		same(t, "entries of drift", int64(1), f.number(`SELECT COUNT(*) FROM changes WHERE kind = 'drift'`))
+	})
+}
+
 func TestNoDriftIsJudgedWhileAChangeIsOpen(t *testing.T) {
 	both(t, func(t *testing.T, db storetest.Database) {
 		base := empty(t, db)

@@ -26,6 +26,9 @@ type NewReading struct {
 	Host          string
 	// RecordVersion is the app's record version as known when the read began; a record made meanwhile is not judged by it.
 	RecordVersion int64
+	// Known is the app's interval as known when the read began, 0 for not known. Where another began meanwhile, an answer
+	// that differs from that one may be older: a process may have been frozen in between.
+	Known int64
 	// Summary is what changes says about the difference to our record, for the drift entry.
 	Summary string
 	About   []string // URLs and words that a search finds the drift by
@@ -33,7 +36,8 @@ type NewReading struct {
 
 // KeepReading stores an answer: it prolongs the current interval or begins another. While no change is open it also
 // makes the first reading our record, and enters a drift once per interval that differs from our record. An answer that
-// only prolongs writes no audit row, and a power cut may take it back.
+// only prolongs writes no audit row, and a power cut may take it back. An answer that may be older than the current interval
+// is not kept: the current one is returned.
 func (s *Store) KeepReading(ctx context.Context, a Actor, n NewReading) (Reading, error) {
 	if kept, err := s.seenAgain(ctx, n); !errors.Is(err, ErrMoved) {
 		return kept, err
@@ -45,6 +49,15 @@ func (s *Store) KeepReading(ctx context.Context, a Actor, n NewReading) (Reading
 		if err != nil {
 			return err
 		}
+		if n.Known != 0 && n.Known != app.ReadingID {
+			current, err := t.holds(app.ReadingID, n.Configuration.Digest())
+			if err == nil && !current {
+				err = errOlder
+			}
+			if err != nil {
+				return err
+			}
+		}
 		var begun bool
 		if kept, begun, err = t.keepInterval(app, n); err != nil {
 			return err
@@ -55,7 +68,20 @@ func (s *Store) KeepReading(ctx context.Context, a Actor, n NewReading) (Reading
 		}
 		return t.audit(a, "reading.kept", appTarget(n.SDKAppID), map[string]any{"configuration": kept.Configuration.Digest(), "drift": kept.Drift})
 	})
+	if errors.Is(err, errOlder) {
+		return s.CurrentReading(ctx, n.SDKAppID)
+	}
 	return kept, err
+}
+
+// errOlder says that an answer may be older than the app's current interval.
+var errOlder = errors.New("the answer may be older than the current reading")
+
+// holds tells whether an interval is of a configuration.
+func (t *tx) holds(reading int64, digest string) (bool, error) {
+	var n int
+	err := t.row(`SELECT COUNT(*) FROM readings WHERE id = $1 AND digest = $2`, reading, digest).Scan(&n)
+	return n == 1, err
 }
 
 // seenAgain prolongs the current interval where that is all there is to do: the answer is what it was, and so is what is

@@ -389,7 +389,7 @@ func unavailable(err error) error {
 	var open *OpenChangeError
 	var many *TooManyError
 	var left *KeysLeftError
-	for _, own := range []error{ErrNotFound, ErrDuplicate, ErrMoved, ErrKeys, ErrUnavailable, ErrRegionLocked, ErrArchived, ErrLastAdmin, ErrNotAllowed, ErrKeyFile, errAttempt, context.Canceled} {
+	for _, own := range []error{ErrNotFound, ErrDuplicate, ErrMoved, ErrKeys, ErrUnavailable, ErrRegionLocked, ErrArchived, ErrLastAdmin, ErrNotAllowed, ErrKeyFile, errAttempt, errOlder, context.Canceled} {
 		if errors.Is(err, own) {
 			return err
 		}
