@@ -80,6 +80,16 @@ func run(r *rig, f func(r *rig)) {
 
 func newRig(t *testing.T, db string, apps int) *rig {
 	t.Helper()
+	address := filepath.Join(t.TempDir(), "callboard.db")
+	if db == "postgres" {
+		address = storetest.Postgres(t).Address
+	}
+	return newRigAt(t, db, address, apps)
+}
+
+// newRigAt makes a rig on an empty database.
+func newRigAt(t *testing.T, db, address string, apps int) *rig {
+	t.Helper()
 	keys, text, err := store.NewKeys()
 	must(t, err)
 	box, err := sandbox.New(sandbox.Options{RatePerSecond: 1_000_000})
@@ -87,11 +97,11 @@ func newRig(t *testing.T, db string, apps int) *rig {
 	must(t, box.Start("127.0.0.1:0", "127.0.0.1:0"))
 	t.Cleanup(func() { _ = box.Close(context.Background()) }) // calls of a killed program have nobody to wait for
 	folder := t.TempDir()
-	r := &rig{t: t, db: db, folder: folder, addr: filepath.Join(folder, "callboard.db"), keys: keys, keyset: string(text), box: box,
-		proxy: newProxy(t, box.APIURL()), moved: map[int64][]time.Time{}, shown: map[int64]int64{}}
-	if db == "postgres" {
-		r.addr = storetest.Postgres(t).Address
+	if db == "sqlite" {
+		folder = filepath.Dir(address)
 	}
+	r := &rig{t: t, db: db, folder: folder, addr: address, keys: keys, keyset: string(text), box: box,
+		proxy: newProxy(t, box.APIURL()), moved: map[int64][]time.Time{}, shown: map[int64]int64{}}
 	r.client = browser(t)
 	r.withStore(func(s *store.Store) { r.fill(s, apps) })
 	return r
