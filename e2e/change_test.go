@@ -165,7 +165,7 @@ func support(v *visitor, number, id string) {
 	v.at("/changes/" + number + "?found=request_id")
 	v.same("#request-id", id)
 	v.says("main", "Found by its RequestId.", "Move to the new gateway", "operator")
-	plan, _ := v.Attr(".cb-facts a[href*='/callback/review/']", "href")
+	plan, _ := v.Attr("section[aria-labelledby=h-related] a[href*='/callback/review/']", "href")
 	for _, path := range []string{"/changes/" + number, plan, form(aurora), form(harbor), form(fieldnotes), "/apps", "/history"} {
 		v.open(path)
 		v.status(200)
