@@ -68,7 +68,7 @@ const readersAtOnce = 20
 // and once the folder can be written again a change goes through without a restart.
 func TestTurnedReadOnly(t *testing.T) {
 	r := newRig(t, "sqlite", 3)
-	r.client.Timeout = hangs
+	r.client.Timeout = inTime
 	r.bound = true
 	p := r.start("")
 	r.signIn(p)
