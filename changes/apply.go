@@ -118,14 +118,19 @@ func (s *Service) carryOut(ctx context.Context, a store.Actor, app store.App, nu
 		// While the change was open no drift was judged; the same answer is judged now.
 		s.keepReadingOf(ctx, a, app, *ending.Found, compared)
 	}
-	s.readRefused(ctx, a, app, p, target, ending)
+	s.readRefused(ctx, a, p, target, ending)
 	s.poke()
 }
 
 // readRefused reads once more after a refusal that tells of another state than the comparison found: somebody created or
 // removed the callback in between, and the list of apps should say so.
-func (s *Service) readRefused(ctx context.Context, a store.Actor, app store.App, p FullPlan, target tencent.Target, e store.Ending) {
+func (s *Service) readRefused(ctx context.Context, a store.Actor, p FullPlan, target tencent.Target, e store.Ending) {
 	if p.Kind == store.KindToken || e.Outcome != store.Refused || e.Reply.ErrorCode == nil || (*e.Reply.ErrorCode != tencent.CodeNoCallback && *e.Reply.ErrorCode != tencent.CodeExists) {
+		return
+	}
+	app, err := s.store.App(ctx, p.SDKAppID) // anew: the comparison may have begun an interval
+	if err != nil {
+		s.log.Error("an app could not be read after a refusal", "sdkappid", p.SDKAppID, "err", err)
 		return
 	}
 	if found, reply := s.read(ctx, target, s.compareWait); found != nil {

@@ -70,19 +70,26 @@ func (s *Service) look(ctx context.Context, a store.Actor, sdkappid int64, polit
 		v.Rested = true
 		return v, s.lastReading(ctx, &v)
 	}
-	found, reply := s.read(ctx, target, FormWait)
-	v.Reply = &reply
-	if found == nil {
-		err := s.store.ReadingFailed(ctx, sdkappid, codeOf(reply), string(reply.Fault))
-		return v, s.unkept(ctx, &v, err)
+	for until := time.Now().Add(FormWait); ; {
+		found, reply := s.read(ctx, target, time.Until(until))
+		v.Reply = &reply
+		if found == nil {
+			err := s.store.ReadingFailed(ctx, sdkappid, codeOf(reply), string(reply.Fault))
+			return v, s.unkept(ctx, &v, err)
+		}
+		kept, err := s.keepReading(ctx, a, v.App, *found, reply)
+		if err != nil {
+			return v, s.unkept(ctx, &v, err)
+		}
+		if v.App, err = s.store.App(ctx, sdkappid); err != nil {
+			return v, err
+		}
+		if kept.Configuration.Equal(*found) {
+			v.Reading, v.Fresh = &kept, true
+			return v, nil
+		}
+		// Another look began an interval meanwhile. Which answer is the newer one only a new one tells.
 	}
-	kept, err := s.keepReading(ctx, a, app, *found, reply)
-	if err != nil {
-		return v, s.unkept(ctx, &v, err)
-	}
-	v.Reading, v.Fresh = &kept, true
-	v.App, err = s.store.App(ctx, sdkappid)
-	return v, err
 }
 
 // unkept falls back to the last reading. A database that cannot be written may still be read, and so can the page.

@@ -230,3 +230,56 @@ func TestAnswerThatComesTooLateTellsNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestANewerAnswerIsShown holds one look up at Tencent while another begins an interval: what the first is told is newer
+// than that, and is what its page shows as the cloud's.
+func TestANewerAnswerIsShown(t *testing.T) {
+	onBoth(t, func(t *testing.T, r *rig) {
+		id := r.app(before)
+		r.sandbox.Script(sandbox.Fault{SDKAppID: id, Command: "get_callback", Gate: "newer"})
+		shown := make(chan View, 1)
+		go func() {
+			v, err := r.Peek(r.ctx(), mei, id)
+			if err != nil {
+				t.Errorf("Peek: %v", err)
+			}
+			shown <- v
+		}()
+		r.awaitGate("newer")
+		r.cloud(id, other)
+		r.look(id)
+		r.cloud(id, wanted)
+		r.sandbox.Release("newer")
+		v := <-shown
+		if !v.Fresh || !v.Reading.Configuration.Equal(wanted) || r.find(id).ReadingID != v.Reading.ID {
+			t.Errorf("the cloud holds %v, shown as fresh (%v) is %v", wanted, v.Fresh, v.Reading.Configuration)
+		}
+	})
+}
+
+// TestARefusalIsReadAfterAnIntervalOfItsOwn has the comparison of a change begin an interval before a stranger removes
+// the callback: what is read after the refusal is newer than that.
+func TestARefusalIsReadAfterAnIntervalOfItsOwn(t *testing.T) {
+	onBoth(t, func(t *testing.T, r *rig) {
+		id := r.app(before)
+		p := r.plan(id, wanted)
+		r.cloud(id, other)
+		r.look(id)
+		r.cloud(id, before)
+		r.sandbox.Script(sandbox.Fault{SDKAppID: id, Command: "update_callback", Gate: "removed"})
+		number := r.applyBeside(r.Service, p)
+		r.awaitGate("removed")
+		r.cloud(id, store.None)
+		r.sandbox.Release("removed")
+		c := r.change(r.receive(number))
+		if c.Outcome != store.Refused {
+			t.Errorf("the change is %s", c.Outcome)
+		}
+		current := func() store.Configuration {
+			v, err := r.store.CurrentReading(r.ctx(), id)
+			r.must(err)
+			return v.Configuration
+		}
+		r.until("the reading of none", func() bool { return current().IsNone() })
+	})
+}
