@@ -4,6 +4,7 @@ package main
 
 import (
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -29,10 +30,17 @@ func faultAt(text string) func(string) {
 	}
 	return func(point string) {
 		if point == part[0] && left.Add(-1) == 0 {
-			_ = syscall.Kill(os.Getpid(), signal)
+			send(signal)
 			if signal == syscall.SIGKILL {
 				select {} // until the signal ends the process
 			}
 		}
 	}
+}
+
+// send gives this very thread a signal, so that it goes no further: one to the process may reach another thread first.
+func send(signal syscall.Signal) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	_ = syscall.Tgkill(os.Getpid(), syscall.Gettid(), signal)
 }
