@@ -92,7 +92,7 @@ func readsSecrets(t *testing.T, folder string, db storetest.Database) {
 	}
 	s := db.Open(t, nil)
 	for id := int64(1400000001); id <= 1400000004; id++ {
-		if secret, err := s.AppSecret(t.Context(), id); err != nil || secret != fmt.Sprint("secret-of-", id) {
+		if _, secret, err := s.AppWithSecret(t.Context(), id); err != nil || secret != fmt.Sprint("secret-of-", id) {
 			t.Errorf("the secret of %d: %v", id, err)
 		}
 	}

@@ -63,16 +63,15 @@ func (s *Service) Apply(ctx context.Context, a store.Actor, sdkappid int64, id s
 // mayApply looks whether a plan can be carried out, and where and as whom. The app is as it stood before the intent: what
 // happens to its record later is not judged by what the plan's own look finds.
 func (s *Service) mayApply(ctx context.Context, p FullPlan, ticks []string) (app store.App, target tencent.Target, err error) {
-	if app, err = s.store.App(ctx, p.SDKAppID); err != nil {
-		return app, target, err
-	}
-	if app.ArchivedAt != 0 {
+	app, target, err = s.target(ctx, p.SDKAppID)
+	switch {
+	case app.ArchivedAt != 0:
 		return app, target, store.ErrArchived
-	}
-	if p.State.Open != 0 {
+	case err != nil:
+		return app, target, err
+	case p.State.Open != 0:
 		return app, target, &store.OpenChangeError{Number: p.State.Open}
-	}
-	if p.Nothing() {
+	case p.Nothing():
 		return app, target, ErrNothing
 	}
 	var missing TicksMissing
@@ -84,8 +83,7 @@ func (s *Service) mayApply(ctx context.Context, p FullPlan, ticks []string) (app
 	if len(missing) > 0 {
 		return app, target, missing
 	}
-	target, err = s.target(ctx, app)
-	return app, target, err
+	return app, target, nil
 }
 
 // openChange is step 1: the intent is committed before the first byte leaves. No row, no call.

@@ -163,17 +163,14 @@ func (p FullPlan) Nothing() bool { return p.Diff.Nothing() }
 
 // Plan returns an app's plan; ErrPlanGone when there is none or it has expired.
 func (s *Service) Plan(ctx context.Context, sdkappid int64, id string) (FullPlan, error) {
-	p, err := s.store.Plan(ctx, id)
+	p, state, err := s.store.Plan(ctx, id)
 	if errors.Is(err, store.ErrNotFound) || (err == nil && p.SDKAppID != sdkappid) {
 		return FullPlan{}, ErrPlanGone
 	}
 	if err != nil {
 		return FullPlan{}, err
 	}
-	full := FullPlan{Plan: p}
-	if full.State, err = s.store.PlanState(ctx, p); err != nil {
-		return full, err
-	}
+	full := FullPlan{Plan: p, State: state}
 	// A used plan keeps its address for as long as its change does.
 	if full.State.Number == 0 && p.ExpiresAt <= s.now() {
 		return full, ErrPlanGone

@@ -57,12 +57,8 @@ func (s *Service) Look(ctx context.Context, a store.Actor, sdkappid int64) (View
 }
 
 func (s *Service) look(ctx context.Context, a store.Actor, sdkappid int64, polite bool) (View, error) {
-	app, err := s.store.App(ctx, sdkappid)
-	if err != nil {
-		return View{}, err
-	}
+	app, target, err := s.target(ctx, sdkappid)
 	v := View{App: app}
-	target, err := s.target(ctx, app)
 	if err != nil {
 		return v, err
 	}
@@ -81,11 +77,9 @@ func (s *Service) look(ctx context.Context, a store.Actor, sdkappid int64, polit
 		if err != nil {
 			return v, s.unkept(ctx, &v, err)
 		}
-		if v.App, err = s.store.App(ctx, sdkappid); err != nil {
-			return v, err
-		}
+		v.App = kept.Of
 		if kept.Configuration.Equal(*found) {
-			v.Reading, v.Fresh = &kept, true
+			v.Reading, v.Fresh = &kept.Reading, true
 			return v, nil
 		}
 		// Another look began an interval meanwhile. Which answer is the newer one only a new one tells.
@@ -111,17 +105,17 @@ func (s *Service) lastReading(ctx context.Context, v *View) error {
 	return err
 }
 
-// target says where and as whom calls for an app are made.
-func (s *Service) target(ctx context.Context, app store.App) (tencent.Target, error) {
+// target says where and as whom calls for an app are made. ErrNoRegion and store.ErrKeys come with the app.
+func (s *Service) target(ctx context.Context, sdkappid int64) (store.App, tencent.Target, error) {
+	app, key, err := s.store.AppWithSecret(ctx, sdkappid)
 	region, ok := s.regions.Find(app.Region)
-	if !ok {
-		return tencent.Target{}, ErrNoRegion
+	if !ok && (err == nil || errors.Is(err, store.ErrKeys)) {
+		err = ErrNoRegion
 	}
-	key, err := s.store.AppSecret(ctx, app.SDKAppID)
 	if err != nil {
-		return tencent.Target{}, err
+		return app, tencent.Target{}, err
 	}
-	return tencent.Target{Region: region, SDKAppID: app.SDKAppID, Identifier: app.Identifier, Key: tencent.Secret(key)}, nil
+	return app, tencent.Target{Region: region, SDKAppID: app.SDKAppID, Identifier: app.Identifier, Key: tencent.Secret(key)}, nil
 }
 
 // readOf asks Tencent for what changes of a kind are about.
@@ -174,12 +168,12 @@ func aboutHost(r tencent.Reply) bool {
 	return true
 }
 
-func (s *Service) keepReading(ctx context.Context, a store.Actor, app store.App, c store.Configuration, reply tencent.Reply) (store.Reading, error) {
+func (s *Service) keepReading(ctx context.Context, a store.Actor, app store.App, c store.Configuration, reply tencent.Reply) (store.Kept, error) {
 	summary, about := "", []string(nil)
 	if app.Record != "" && app.Record != c.Digest() {
 		ours, err := s.store.Configuration(ctx, app.Record)
 		if err != nil {
-			return store.Reading{}, err
+			return store.Kept{}, err
 		}
 		d := Compare(ours, c)
 		summary, about = d.Summary().String(), d.About()

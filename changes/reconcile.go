@@ -196,11 +196,7 @@ func (s *Service) readBack(ctx context.Context, a store.Actor, c store.Change) e
 
 // readFor reads the app of a change and keeps the reading. nil: the read told nothing, which is noted with the change.
 func (s *Service) readFor(ctx context.Context, a store.Actor, c store.Change, last bool) (store.App, *store.Configuration, tencent.Reply, error) {
-	app, err := s.store.App(ctx, c.SDKAppID)
-	if err != nil {
-		return app, nil, tencent.Reply{}, err
-	}
-	target, err := s.target(ctx, app)
+	app, target, err := s.target(ctx, c.SDKAppID)
 	if errors.Is(err, ErrNoRegion) || errors.Is(err, store.ErrKeys) {
 		return app, nil, tencent.Reply{}, s.store.Postpone(ctx, c.Number, nil, faultRegion, last)
 	}

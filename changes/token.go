@@ -43,15 +43,11 @@ type TokenView struct {
 
 // LookToken reads an app's token now, unless the app is archived. The token itself does not leave this call.
 func (s *Service) LookToken(ctx context.Context, sdkappid int64) (TokenView, error) {
-	app, err := s.store.App(ctx, sdkappid)
-	if err != nil {
-		return TokenView{}, err
-	}
+	app, target, err := s.target(ctx, sdkappid)
 	v := TokenView{App: app}
 	if app.ArchivedAt != 0 {
 		return v, nil
 	}
-	target, err := s.target(ctx, app)
 	if err != nil {
 		return v, err
 	}
@@ -258,11 +254,7 @@ func (s *Service) CheckSignature(ctx context.Context, sdkappid int64, address st
 	if v.Problem != "" {
 		return v, TokenView{}, nil
 	}
-	app, err := s.store.App(ctx, sdkappid)
-	if err != nil {
-		return v, TokenView{}, err
-	}
-	target, err := s.target(ctx, app)
+	app, target, err := s.target(ctx, sdkappid)
 	if err != nil {
 		return v, TokenView{}, err
 	}

@@ -176,7 +176,7 @@ func TestAppIsAdded(t *testing.T) {
 		if p := b.get("/apps"); !strings.Contains(p.text("tbody"), `<img src=x onerror=alert(1)>`) || p.count("tbody img") != 0 {
 			t.Error("a name with markup is not shown as it was typed")
 		}
-		key, err := w.store.AppSecret(t.Context(), 1400000001)
+		_, key, err := w.store.AppWithSecret(t.Context(), 1400000001)
 		if err != nil || key != secretKey {
 			t.Errorf("the key is not what was typed (%v)", err)
 		}
@@ -205,7 +205,7 @@ func TestAppIsEdited(t *testing.T) {
 		if a.Name != "New name" || a.Environment != store.Test || a.Region != "box" || a.Identifier != admins {
 			t.Errorf("stored is %+v", a)
 		}
-		if key, err := w.store.AppSecret(t.Context(), appID); err != nil || key != secretKey {
+		if _, key, err := w.store.AppWithSecret(t.Context(), appID); err != nil || key != secretKey {
 			t.Errorf("an empty field did not keep the key (%v)", err)
 		}
 
@@ -216,7 +216,7 @@ func TestAppIsEdited(t *testing.T) {
 			t.Errorf("notice %q, name %q", p.text(".cb-note"), p.attr("#name", "value"))
 		}
 		wantSeeOther(t, other.press(p, main, url.Values{"secret": {"another-key"}}), at+"?saved=1")
-		if key, err := w.store.AppSecret(t.Context(), appID); err != nil || key != "another-key" {
+		if _, key, err := w.store.AppWithSecret(t.Context(), appID); err != nil || key != "another-key" {
 			t.Errorf("the key was not replaced (%v)", err)
 		}
 		// Whether it works is tried at once: the sandbox knows another key.

@@ -171,7 +171,7 @@ func TestHostileErrorInfoIsInert(t *testing.T) {
 func TestPendingAndLeftOver(t *testing.T) {
 	w := newWorld(t)
 	b := w.as(store.Admin)
-	plan, err := w.store.Plan(t.Context(), planOf(b.plan(appID, newURL, created, ended)))
+	plan, _, err := w.store.Plan(t.Context(), planOf(b.plan(appID, newURL, created, ended)))
 	must(t, err)
 	// A process that ended between intent and call leaves exactly this.
 	number, made, err := w.store.OpenChange(t.Context(), store.Console, store.Intent{Plan: plan, Host: "127.0.0.1", Attempt: 7})
@@ -262,7 +262,7 @@ func TestNextStepsMakePlans(t *testing.T) {
 			writes := w.writes()
 			p := b.post(change, url.Values{"do": {test.do}})
 			wantStatus(t, p, http.StatusSeeOther)
-			next, err := w.store.Plan(t.Context(), planOf(p.location()))
+			next, _, err := w.store.Plan(t.Context(), planOf(p.location()))
 			must(t, err)
 			if next.Call != test.call || itoa64(next.Origin) != strings.TrimPrefix(change, "/changes/") || w.writes() != writes {
 				t.Errorf("the plan calls %q, origin %d, %d writes", next.Call, next.Origin, w.writes()-writes)

@@ -52,7 +52,7 @@ func TestMissingSteps(t *testing.T) {
 func TestMissingStepsOfADeadProcess(t *testing.T) {
 	w := newWorld(t)
 	b := w.as(store.Operator)
-	plan, err := w.store.Plan(t.Context(), planOf(b.plan(appID, newURL, created)))
+	plan, _, err := w.store.Plan(t.Context(), planOf(b.plan(appID, newURL, created)))
 	must(t, err)
 	number, _, err := w.store.OpenChange(t.Context(), store.Console, store.Intent{Plan: plan, Host: "127.0.0.1", Attempt: 7})
 	must(t, err)

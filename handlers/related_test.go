@@ -35,7 +35,7 @@ func TestRelatedEntries(t *testing.T) {
 		// What another app's entry is called in the form counts for nothing.
 		other := b.press(b.get(formOf(otherID)), "#callback-form", url.Values{"url": {newURL}, "command": {created}, "reason": {"x"}, "origin": {"3"}})
 		wantStatus(t, other, http.StatusSeeOther)
-		if p, err := w.store.Plan(t.Context(), planOf(other.location())); err != nil || p.Origin != 0 {
+		if p, _, err := w.store.Plan(t.Context(), planOf(other.location())); err != nil || p.Origin != 0 {
 			t.Errorf("a plan of another app comes from %d, %v", p.Origin, err)
 		}
 		planned := func(number string) string {

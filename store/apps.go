@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// App is one Tencent application and what the console knows of it. The secret key is not part of it; see AppSecret.
+// App is one Tencent application and what the console knows of it. The secret key is not part of it; see AppWithSecret.
 type App struct {
 	SDKAppID    int64
 	Name        string
@@ -149,19 +149,25 @@ func (t *tx) openChange(sdkappid int64) (int64, error) {
 	return number, err
 }
 
-// AppSecret decrypts an app's secret key, for signing alone.
-func (s *Store) AppSecret(ctx context.Context, sdkappid int64) (string, error) {
+// AppWithSecret returns one app, archived ones too, and decrypts its secret key, for signing alone. ErrKeys comes with the
+// app.
+func (s *Store) AppWithSecret(ctx context.Context, sdkappid int64) (a App, secret string, err error) {
 	var sealed []byte
-	if _, err := found(sealed, s.row(ctx, `SELECT secret FROM apps WHERE sdkappid = $1`, sdkappid).Scan(&sealed)); err != nil {
-		return "", err
+	if _, err := found(a, s.row(ctx, `SELECT `+appColumns+`, apps.secret FROM apps WHERE apps.sdkappid = $1`, sdkappid).Scan(append(a.fields(), &sealed)...)); err != nil {
+		return App{}, "", err
 	}
-	secret, err := s.unseal(appSecrets, sdkappid, sealed)
-	return string(secret), err
+	key, err := s.unseal(appSecrets, sdkappid, sealed)
+	return a, string(key), err
 }
 
 // App returns one app, archived ones too.
 func (s *Store) App(ctx context.Context, sdkappid int64) (App, error) {
 	return found(scanApp(s.row(ctx, `SELECT `+appColumns+` FROM apps WHERE apps.sdkappid = $1`, sdkappid)))
+}
+
+// app reads an app and keeps other writers off it until the commit.
+func (t *tx) app(sdkappid int64) (App, error) {
+	return found(scanApp(t.row(`SELECT `+appColumns+` FROM apps WHERE apps.sdkappid = $1{lock}`, sdkappid)))
 }
 
 // AppRow is an app as lists show it.

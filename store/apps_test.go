@@ -60,7 +60,7 @@ func one[T any](_ T, err error) error { return err }
 
 func (f fixture) secret(sdkappid int64, want string) {
 	f.t.Helper()
-	got, err := f.AppSecret(ctx(f.t), sdkappid)
+	_, got, err := f.AppWithSecret(ctx(f.t), sdkappid)
 	f.must(err)
 	same(f.t, "secret", want, got)
 }
@@ -219,7 +219,8 @@ func TestAnOlderAnswerIsNoReading(t *testing.T) {
 			n.Known = first.ID
 			r, err := f.KeepReading(ctx(t), store.Console, n)
 			f.must(err)
-			return r
+			same(t, "the app as it is", f.app(aurora), r.Of)
+			return r.Reading
 		}
 		same(t, "an older answer", second, keep(confA), configurations)
 		same(t, "an answer of neither", second, keep(confC), configurations)
@@ -260,10 +261,10 @@ func TestReadingThatBeganBeforeOurRecordIsNotJudged(t *testing.T) {
 		f := newFixture(t, db)
 		old := f.reading(aurora, confA) // began now, answered after the change
 		f.applied(confB)
-		r, err := f.KeepReading(ctx(t), store.Console, old)
+		kept, err := f.KeepReading(ctx(t), store.Console, old)
 		f.must(err)
-		same(t, "drift by an old read", []int64{0, 0}, []int64{r.Drift, f.app(aurora).Drift})
-		r = f.read(aurora, confA)
+		same(t, "drift by an old read", []int64{0, 0}, []int64{kept.Drift, f.app(aurora).Drift})
+		r := f.read(aurora, confA)
 		if r.Drift == 0 {
 			t.Error("a read that began after the change found no drift")
 		}

@@ -43,6 +43,9 @@ var (
 	CommandLine = Actor{Kind: ConsoleActor, Via: "command_line"}
 )
 
+// auditHead is the one row that says where the chain ends. Whoever has it locked keeps other acts waiting.
+const auditHead = `audit_head WHERE id = 1`
+
 // audit writes the row of one act as the last part of its transaction. The head row gives number and previous MAC and
 // keeps other writers out until the commit, so the chain has no gaps.
 func (t *tx) audit(a Actor, act, target string, detail any) error {
@@ -53,7 +56,7 @@ func (t *tx) audit(a Actor, act, target string, detail any) error {
 	a.Via = ""
 	var number int64
 	var previous []byte
-	err = t.row(`UPDATE audit_head SET number = number + 1 WHERE id = 1 RETURNING number, mac`).Scan(&number, &previous)
+	err = t.row(`SELECT number + 1, mac FROM `+auditHead+`{lock}`).Scan(&number, &previous)
 	if err != nil {
 		return err
 	}
@@ -71,8 +74,7 @@ func (t *tx) audit(a Actor, act, target string, detail any) error {
 	if err := t.auditApp(number, target); err != nil {
 		return err
 	}
-	_, err = t.exec(`UPDATE audit_head SET mac = $1 WHERE id = 1`, sum)
-	return err
+	return t.one(`UPDATE audit_head SET number = $1, mac = $2 WHERE id = 1`, number, sum)
 }
 
 // auditDetail is the detail of a row, with the way by which the console acted.

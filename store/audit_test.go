@@ -17,7 +17,7 @@ import (
 // reads are the exported methods that write nothing.
 var reads = []string{
 	"Keys",
-	"AnswerTimes", "App", "AppSecret", "Apps", "Attention", "AuditTrail", "Change", "CheckAudit", "Close", "Configuration", "ConfigurationAt", "Configurations", "CountArchived", "CurrentReading", "DriftSince",
+	"AnswerTimes", "App", "AppWithSecret", "Apps", "Attention", "AuditTrail", "Change", "CheckAudit", "Close", "Configuration", "ConfigurationAt", "Configurations", "CountArchived", "CurrentReading", "DriftSince",
 	"EachEntry", "Counts", "Entries", "WholeEntry", "FrequentCodes", "GraceOver", "HasUsers", "History", "KnowsBrowser", "LinkOwner", "MaySend", "Outcomes", "People", "Person", "Plan", "PlanState", "PlanToken", "Reading", "Related", "Rotation", "Session", "SessionsOf", "Steps", "TokenState", "UserByName",
 }
 
@@ -147,7 +147,7 @@ func keep(sdkappid int64, c store.Configuration) func(f fixture) error {
 }
 
 func openPlan(f fixture) error {
-	p, err := f.Plan(ctx(f.t), "p")
+	p, _, err := f.Plan(ctx(f.t), "p")
 	f.must(err)
 	_, _, err = f.OpenChange(ctx(f.t), mei, intent(p, 99))
 	return err

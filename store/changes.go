@@ -129,7 +129,7 @@ type Intent struct {
 // IsAttemptTaken.
 func (s *Store) OpenChange(ctx context.Context, a Actor, in Intent) (number int64, made bool, err error) {
 	err = s.write(ctx, func(t *tx) error {
-		app, err := found(scanApp(t.row(`UPDATE apps SET last_number = last_number WHERE apps.sdkappid = $1 RETURNING `+appColumns, in.Plan.SDKAppID)))
+		app, err := t.app(in.Plan.SDKAppID)
 		if err != nil {
 			return err
 		}
@@ -163,7 +163,7 @@ func (t *tx) free(app App) error {
 func (t *tx) mayOpen(app App, in Intent) (PlanState, error) {
 	var taken bool
 	p := in.Plan
-	st, err := scanPlanState(t.row(`SELECT EXISTS (SELECT 1 FROM changes WHERE sdkappid = $2 AND attempt = $5), `+planState, p.ID, p.SDKAppID, p.Newest, p.Region, int64(in.Attempt)), &taken)
+	st, err := scanPlanState(t.row(`SELECT EXISTS (SELECT 1 FROM changes WHERE sdkappid = $2 AND attempt = $5), `+givenPlanState, p.ID, p.SDKAppID, p.Newest, p.Region, int64(in.Attempt)), &taken)
 	switch {
 	case err != nil || st.Number != 0:
 		return st, err
@@ -190,7 +190,7 @@ func (t *tx) openChangeOf(a Actor, app App, in Intent, stale bool) (number int64
 	if err != nil {
 		return 0, false, err
 	}
-	if err := t.insertSteps(number, 0, intentSteps(p, t.now, stale)); err != nil {
+	if err := t.addSteps(number, intentSteps(p, t.now, stale)); err != nil {
 		return 0, false, err
 	}
 	if stale && c.Kind == KindToken {
@@ -241,17 +241,8 @@ func intentSteps(p Plan, now int64, stale bool) []Step {
 	return steps
 }
 
-// addSteps continues a timeline.
+// addSteps continues a timeline, in one statement.
 func (t *tx) addSteps(number int64, steps []Step) error {
-	var last int64
-	if err := t.row(`SELECT COALESCE(MAX(seq), 0) FROM change_steps WHERE number = $1`, number).Scan(&last); err != nil {
-		return err
-	}
-	return t.insertSteps(number, last, steps)
-}
-
-// insertSteps writes steps that follow the last so far, in one statement.
-func (t *tx) insertSteps(number, last int64, steps []Step) error {
 	var rows []string
 	args := []any{number}
 	for i, st := range steps {
@@ -260,8 +251,8 @@ func (t *tx) insertSteps(number, last int64, steps []Step) error {
 			at = t.now
 		}
 		n := len(args)
-		rows = append(rows, fmt.Sprintf("($1, $%d, $%d, $%d, $%d, $%d)", n+1, n+2, n+3, n+4, n+5))
-		args = append(args, last+int64(i)+1, at, st.Name, st.Code, Text(st.Detail, 500))
+		rows = append(rows, fmt.Sprintf("($1, (SELECT COALESCE(MAX(seq), 0) FROM change_steps WHERE number = $1) + %d, $%d, $%d, $%d, $%d)", i+1, n+1, n+2, n+3, n+4))
+		args = append(args, at, st.Name, st.Code, Text(st.Detail, 500))
 	}
 	if len(rows) == 0 {
 		return nil
@@ -337,7 +328,7 @@ type Ending struct {
 // It may be repeated.
 func (s *Store) CloseChange(ctx context.Context, a Actor, number int64, e Ending) error {
 	return s.write(ctx, func(t *tx) error {
-		c, err := found(scanChange(t.row(`UPDATE changes SET outcome = outcome WHERE changes.number = $1 RETURNING `+changeColumns, number)))
+		c, err := t.change(number)
 		if err != nil {
 			return err
 		}
@@ -352,7 +343,7 @@ func (s *Store) CloseChange(ctx context.Context, a Actor, number int64, e Ending
 				return err
 			}
 		}
-		if err := t.keepReply(number, e); err != nil {
+		if err := t.hear(&c, e); err != nil {
 			return err
 		}
 		if late {
@@ -362,10 +353,15 @@ func (s *Store) CloseChange(ctx context.Context, a Actor, number int64, e Ending
 	})
 }
 
+// change reads an entry and keeps other writers off it until the commit.
+func (t *tx) change(number int64) (Change, error) {
+	return found(scanChange(t.row(`SELECT `+changeColumns+` FROM changes WHERE changes.number = $1{lock}`, number)))
+}
+
 func (t *tx) close(a Actor, c Change, e Ending) error {
-	err := t.one(`UPDATE changes SET outcome = $1, cause = $2, ended_at = $3, grace_until = {now} + CAST($4 AS BIGINT), checks_since = {now}, lease_until = NULL,
-			next_check_at = CASE WHEN $1 IN ('unknown', 'applied') THEN {now} ELSE NULL END WHERE number = $5 AND outcome = 'pending'`,
-		e.Outcome, e.Cause, t.now, e.Grace.Milliseconds(), c.Number)
+	err := t.one(`UPDATE changes SET `+heard+`, outcome = $11, cause = $12, ended_at = $13, grace_until = {now} + CAST($14 AS BIGINT), checks_since = {now}, lease_until = NULL,
+			next_check_at = CASE WHEN $11 IN ('unknown', 'applied') THEN {now} ELSE NULL END WHERE number = $1 AND outcome = 'pending'`,
+		append(c.heard(), e.Outcome, e.Cause, t.now, e.Grace.Milliseconds())...)
 	if err != nil {
 		return err
 	}
@@ -385,6 +381,9 @@ func (t *tx) close(a Actor, c Change, e Ending) error {
 
 // closeLate is for a writer that comes back after its row was taken for left over.
 func (t *tx) closeLate(a Actor, c Change, e Ending) error {
+	if err := t.one(`UPDATE changes SET `+heard+` WHERE number = $1`, c.heard()...); err != nil {
+		return err
+	}
 	steps := e.Steps
 	settled := map[string]string{Applied: Applied, Refused: NotApplied, NotSent: NotApplied}[e.Outcome]
 	if err := t.addSteps(c.Number, append(steps, Step{Name: StepLate})); err != nil {
@@ -401,14 +400,10 @@ func (t *tx) closeLate(a Actor, c Change, e Ending) error {
 	return t.settle(a, c, Settlement{Settled: settled, Cause: c.Cause})
 }
 
-// keepReply stores what came back and the exchange, once per change.
-func (t *tx) keepReply(number int64, e Ending) error {
+// hear takes over what came back, and stores the exchange, once per change. The row is for the caller to write.
+func (t *tx) hear(c *Change, e Ending) (err error) {
 	if e.Found != nil {
-		digest, err := t.keepConfiguration(*e.Found)
-		if err != nil {
-			return err
-		}
-		if err := t.one(`UPDATE changes SET found = $1 WHERE number = $2`, digest, number); err != nil {
+		if c.Found, err = t.keepConfiguration(*e.Found); err != nil {
 			return err
 		}
 	}
@@ -416,14 +411,18 @@ func (t *tx) keepReply(number int64, e Ending) error {
 	if r == nil {
 		return nil
 	}
-	_, err := t.exec(`UPDATE changes SET call = $1, duration_ms = $2, http_status = $3, action_status = $4, error_code = $5, error_info = $6, request_id = $7, clock_ahead_ms = $8 WHERE number = $9`,
-		r.Call, r.DurationMS, r.HTTPStatus, Text(r.ActionStatus, 64), r.ErrorCode, Text(r.ErrorInfo, 2048), Text(r.RequestID, requestIDLimit), r.ClockAheadMS, number)
-	if err != nil {
-		return err
-	}
+	c.Call, c.DurationMS, c.HTTPStatus, c.ActionStatus = r.Call, &r.DurationMS, r.HTTPStatus, Text(r.ActionStatus, 64)
+	c.ErrorCode, c.ErrorInfo, c.RequestID, c.ClockAheadMS = r.ErrorCode, Text(r.ErrorInfo, 2048), Text(r.RequestID, requestIDLimit), r.ClockAheadMS
 	_, err = t.exec(`INSERT INTO exchanges (number, request, answer, answer_size, answer_cut) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (number) DO NOTHING`,
-		number, notNil(r.Request), notNil(r.Answer), r.AnswerSize, flag(r.AnswerCut))
+		c.Number, notNil(r.Request), notNil(r.Answer), r.AnswerSize, flag(r.AnswerCut))
 	return err
+}
+
+// heard are the columns of what came back, for the change $1.
+const heard = `found = NULLIF($2, ''), call = $3, duration_ms = $4, http_status = $5, action_status = $6, error_code = $7, error_info = $8, request_id = $9, clock_ahead_ms = $10`
+
+func (c *Change) heard() []any {
+	return []any{c.Number, c.Found, c.Call, c.DurationMS, c.HTTPStatus, c.ActionStatus, c.ErrorCode, c.ErrorInfo, c.RequestID, c.ClockAheadMS}
 }
 
 func notNil(b []byte) []byte {
@@ -444,8 +443,8 @@ type Settlement struct {
 // Settle settles an unknown change; ErrMoved when it was settled already.
 func (s *Store) Settle(ctx context.Context, a Actor, number int64, how Settlement) error {
 	return s.write(ctx, func(t *tx) error {
-		c, err := found(scanChange(t.row(`UPDATE changes SET outcome = outcome WHERE changes.number = $1 AND outcome = 'unknown' AND settled IS NULL RETURNING `+changeColumns, number)))
-		if errors.Is(err, ErrNotFound) {
+		c, err := t.change(number)
+		if errors.Is(err, ErrNotFound) || (err == nil && (c.Outcome != Unknown || c.Settled != "")) {
 			return ErrMoved
 		}
 		if err != nil {
@@ -523,23 +522,16 @@ func (s *Store) Claim(ctx context.Context, number int64) (Change, error) {
 
 func (s *Store) claim(ctx context.Context, which string, args ...any) (Change, error) {
 	var c Change
-	err := s.writeLightly(ctx, func(t *tx) error {
-		var err error
-		c, err = found(scanChange(t.row(`UPDATE changes SET next_check_at = {now} + CASE WHEN checks_since IS NULL OR checks_since > {now} - 60000 THEN 5000 ELSE 60000 END
-			WHERE changes.number = `+which+` RETURNING `+changeColumns, args...)))
-		return err
-	})
+	err := s.lightly(ctx, `UPDATE changes SET next_check_at = {now} + CASE WHEN checks_since IS NULL OR checks_since > {now} - 60000 THEN 5000 ELSE 60000 END
+		WHERE changes.number = `+which+` AND {light} RETURNING `+changeColumns, args, c.fields()...)
 	return c, err
 }
 
 // Postpone notes a look that told nothing. Last ends the looks at a change that is not open.
 func (s *Store) Postpone(ctx context.Context, number int64, code *int64, fault string, last bool) error {
-	return s.writeLightly(ctx, func(t *tx) error {
-		_, err := t.exec(`UPDATE changes SET checks = checks + 1, checked_at = $1, check_code = $2, check_fault = $3,
-				next_check_at = CASE WHEN CAST($4 AS BIGINT) = 1 AND NOT (settled IS NULL AND outcome IN ('pending', 'unknown')) THEN NULL ELSE next_check_at END
-			WHERE number = $5`, t.now, code, fault, flag(last), number)
-		return err
-	})
+	return s.lightly(ctx, `UPDATE changes SET checks = checks + 1, checked_at = $1, check_code = $2, check_fault = $3,
+			next_check_at = CASE WHEN CAST($4 AS BIGINT) = 1 AND NOT (settled IS NULL AND outcome IN ('pending', 'unknown')) THEN NULL ELSE next_check_at END
+		WHERE number = $5 AND {light}`, []any{s.now(), code, fault, flag(last), number})
 }
 
 // GraceOver tells whether a call can no longer land, by the database's clock.

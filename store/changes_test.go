@@ -29,11 +29,11 @@ func TestPlansAreKept(t *testing.T) {
 		want := given
 		want.Wanted, want.UserID, want.Who, want.Role, want.Newest, want.MadeAt = confB.Digest(), 1, "Mei", store.Admin, n, start+minute
 		same(t, "made", want, made)
-		got, err := f.Plan(ctx(t), "p1")
+		got, _, err := f.Plan(ctx(t), "p1")
 		f.must(err)
 		same(t, "read back", want, got)
 		for _, id := range []string{"", "p2", "p1\x00", "\xff", "'"} {
-			if _, err := f.Plan(ctx(t), id); !errors.Is(err, store.ErrNotFound) {
+			if _, _, err := f.Plan(ctx(t), id); !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("Plan(%q): %v", id, err)
 			}
 		}

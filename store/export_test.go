@@ -89,9 +89,8 @@ func LimitOf(ctx context.Context) time.Duration {
 	return time.Until(until)
 }
 
-// WriteLightly runs statements in a transaction that does not wait for the disk. query answers with one word.
-func WriteLightly(ctx context.Context, s *Store, f func(query func(string) (string, error)) error) error {
-	return s.writeLightly(ctx, func(t *tx) error {
-		return f(func(text string) (value string, err error) { return value, t.QueryRowContext(t.ctx, text).Scan(&value) })
-	})
+// Lightly runs a statement that does not wait for the disk and answers with one word.
+func Lightly(ctx context.Context, s *Store, query string) (value string, err error) {
+	err = s.lightly(ctx, query, nil, &value)
+	return value, err
 }

@@ -96,7 +96,8 @@ func (f fixture) read(sdkappid int64, c store.Configuration) store.Reading {
 	f.t.Helper()
 	r, err := f.KeepReading(ctx(f.t), store.Console, f.reading(sdkappid, c))
 	f.must(err)
-	return r
+	same(f.t, "the app as it is after a reading", f.app(sdkappid), r.Of)
+	return r.Reading
 }
 
 func (f fixture) reading(sdkappid int64, c store.Configuration) store.NewReading {

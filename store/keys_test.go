@@ -19,7 +19,7 @@ func TestSecretsAreBoundToTheirPlace(t *testing.T) {
 		second.Secret = "other"
 		f.must(f.AddApp(ctx(t), mei, second))
 		for id, want := range map[int64]string{aurora: "k3y", borea: "other"} {
-			got, err := f.AppSecret(ctx(t), id)
+			_, got, err := f.AppWithSecret(ctx(t), id)
 			f.must(err)
 			same(t, "secret", want, got)
 		}
@@ -28,17 +28,17 @@ func TestSecretsAreBoundToTheirPlace(t *testing.T) {
 		}
 		// Two rows change places.
 		f.exec(`UPDATE apps SET secret = (SELECT secret FROM apps b WHERE b.sdkappid = $1) WHERE sdkappid = $2`, borea, aurora)
-		if got, err := f.AppSecret(ctx(t), aurora); !errors.Is(err, store.ErrKeys) || got != "" {
+		if _, got, err := f.AppWithSecret(ctx(t), aurora); !errors.Is(err, store.ErrKeys) || got != "" {
 			t.Errorf("the secret of another row was read: %v", err)
 		}
 		// Another column's value.
 		sealed, err := store.Seal(f.Store, "key-check", "callboard")
 		f.must(err)
 		f.exec(`UPDATE apps SET secret = $1 WHERE sdkappid = $2`, sealed, aurora)
-		if got, err := f.AppSecret(ctx(t), aurora); !errors.Is(err, store.ErrKeys) || got != "" {
+		if _, got, err := f.AppWithSecret(ctx(t), aurora); !errors.Is(err, store.ErrKeys) || got != "" {
 			t.Errorf("the value of another column was read: %v", err)
 		}
-		if _, err := f.AppSecret(ctx(t), 1); !errors.Is(err, store.ErrNotFound) {
+		if _, _, err := f.AppWithSecret(ctx(t), 1); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("the secret of no app: %v", err)
 		}
 	})
@@ -185,7 +185,7 @@ func TestLoadKeysMakesTheFileOnce(t *testing.T) {
 	if db.Keys, err = store.LoadKeys(path, true); err != nil {
 		t.Fatal(err)
 	}
-	if secret, err := empty(t, db).AppSecret(ctx(t), aurora); err != nil || secret != "k3y" {
+	if _, secret, err := empty(t, db).AppWithSecret(ctx(t), aurora); err != nil || secret != "k3y" {
 		t.Errorf("the loaded key set opens nothing: %v", err)
 	}
 	after, err := os.ReadFile(path)

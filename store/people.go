@@ -220,7 +220,7 @@ func (t *tx) adminLeft(u User) error {
 
 // user reads a person and keeps other writers off them until the commit. It comes before what belongs to the person.
 func (t *tx) user(id int64) (User, error) {
-	u, err := scanUser(t.row(`UPDATE users SET role = role WHERE id = $1 RETURNING `+userColumns, id))
+	u, err := scanUser(t.row(`SELECT `+userColumns+` FROM users WHERE id = $1{lock}`, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return u, ErrNotFound
 	}

@@ -1,6 +1,9 @@
 package store
 
-import "context"
+import (
+	"context"
+	"strings"
+)
 
 // Plan is a stored proposal. Base and Wanted are digests of stored configurations.
 type Plan struct {
@@ -62,16 +65,22 @@ func (s *Store) KeepConfiguration(ctx context.Context, c Configuration) (digest 
 
 const planColumns = `id, kind, sdkappid, call, base, base_seen, opened_at, wanted, reason, user_id, who, role, region, newest, COALESCE(origin, 0), made_at, expires_at`
 
+func (p *Plan) fields() []any {
+	return []any{&p.ID, &p.Kind, &p.SDKAppID, &p.Call, &p.Base, &p.BaseSeen, &p.OpenedAt, &p.Wanted, &p.Reason, &p.UserID, &p.Who, &p.Role, &p.Region,
+		&p.Newest, &p.Origin, &p.MadeAt, &p.ExpiresAt}
+}
+
 func scanPlan(r scanner) (Plan, error) {
 	var p Plan
-	err := r.Scan(&p.ID, &p.Kind, &p.SDKAppID, &p.Call, &p.Base, &p.BaseSeen, &p.OpenedAt, &p.Wanted, &p.Reason, &p.UserID, &p.Who, &p.Role, &p.Region,
-		&p.Newest, &p.Origin, &p.MadeAt, &p.ExpiresAt)
+	err := r.Scan(p.fields()...)
 	return p, err
 }
 
-// Plan returns a stored plan, expired ones too.
-func (s *Store) Plan(ctx context.Context, id string) (Plan, error) {
-	return found(scanPlan(s.row(ctx, `SELECT `+planColumns+` FROM plans WHERE id = $1`, storable(id))))
+// Plan returns a stored plan, expired ones too, and what became of it.
+func (s *Store) Plan(ctx context.Context, id string) (p Plan, st PlanState, err error) {
+	st, err = scanPlanState(s.row(ctx, `SELECT `+planColumns+`, `+planState("plans.id", "plans.sdkappid", "plans.newest", "plans.region")+` FROM plans WHERE id = $1`, storable(id)),
+		p.fields()...)
+	return p, st, err
 }
 
 // PlanState is what became of a plan.
@@ -83,22 +92,27 @@ type PlanState struct {
 
 // PlanState tells whether a plan was used, is blocked by an open change, or was overtaken by newer changes.
 func (s *Store) PlanState(ctx context.Context, p Plan) (PlanState, error) {
-	return scanPlanState(s.row(ctx, `SELECT `+planState, p.ID, p.SDKAppID, p.Newest, p.Region))
+	return scanPlanState(s.row(ctx, `SELECT `+givenPlanState, p.ID, p.SDKAppID, p.Newest, p.Region))
 }
 
-// planState is how the plan $1 of app $2 stands, made when $3 was the app's newest entry and $4 its region. It is stale when
-// a newer change ended applied or overtaken, or the region is another now. A→B→A does not revive a plan.
-const planState = `COALESCE((SELECT MAX(number) FROM changes WHERE plan = $1), 0),
-	COALESCE((SELECT number FROM changes WHERE sdkappid = $2 AND settled IS NULL AND outcome IN ('pending', 'unknown')), 0),
-	EXISTS (SELECT 1 FROM changes WHERE sdkappid = $2 AND -number < -CAST($3 AS BIGINT)
-			AND (settled IN ('applied', 'overtaken') OR (settled IS NULL AND outcome = 'applied')))
-		OR NOT EXISTS (SELECT 1 FROM apps WHERE sdkappid = $2 AND region = $4)`
+// givenPlanState is planState of a plan whose parts are given as $1 to $4.
+var givenPlanState = planState("$1", "$2", "CAST($3 AS BIGINT)", "$4")
+
+// planState is how a plan of an app stands, made when newest was the app's newest entry and region its region. It is stale
+// when a newer change ended applied or overtaken, or the region is another now. A→B→A does not revive a plan.
+func planState(plan, sdkappid, newest, region string) string {
+	return strings.NewReplacer("{plan}", plan, "{app}", sdkappid, "{newest}", newest, "{region}", region).Replace(
+		`COALESCE((SELECT MAX(c.number) FROM changes c WHERE c.plan = {plan}), 0),
+	COALESCE((SELECT c.number FROM changes c WHERE c.sdkappid = {app} AND c.settled IS NULL AND c.outcome IN ('pending', 'unknown')), 0),
+	EXISTS (SELECT 1 FROM changes c WHERE c.sdkappid = {app} AND -c.number < -{newest}
+			AND (c.settled IN ('applied', 'overtaken') OR (c.settled IS NULL AND c.outcome = 'applied')))
+		OR NOT EXISTS (SELECT 1 FROM apps a WHERE a.sdkappid = {app} AND a.region = {region})`)
+}
 
 // scanPlanState reads the columns of planState after those that go before.
-func scanPlanState(r scanner, before ...any) (PlanState, error) {
-	var st PlanState
-	if err := r.Scan(append(before, &st.Number, &st.Open, &st.Stale)...); err != nil {
-		return st, unavailable(err)
+func scanPlanState(r scanner, before ...any) (st PlanState, err error) {
+	if _, err := found(st, r.Scan(append(before, &st.Number, &st.Open, &st.Stale)...)); err != nil {
+		return st, err
 	}
 	if st.Open == st.Number {
 		st.Open = 0

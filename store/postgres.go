@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -21,8 +22,8 @@ var postgresDialect = dialect{
 	name:   "postgres",
 	goose:  goose.DialectPostgres,
 	parsed: true,
-	light:  light{within: "SET LOCAL synchronous_commit = off"},
-	now:    "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+	words: strings.NewReplacer("{now}", "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)", "{lock}", " FOR NO KEY UPDATE",
+		"{light}", "set_config('synchronous_commit', 'off', true) = 'off'"),
 	isUnique: func(err error) bool {
 		var e *pgconn.PgError
 		return errors.As(err, &e) && e.Code == uniqueViolation

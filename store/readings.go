@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 )
 
@@ -34,42 +33,52 @@ type NewReading struct {
 	About   []string // URLs and words that a search finds the drift by
 }
 
+// Kept is what came of an answer.
+type Kept struct {
+	Reading
+	Of App // as it is now
+}
+
 // KeepReading stores an answer: it prolongs the current interval or begins another. While no change is open it also
 // makes the first reading our record, and enters a drift once per interval that differs from our record. An answer that
 // only prolongs writes no audit row, and a power cut may take it back. An answer that may be older than the current interval
 // is not kept: the current one is returned.
-func (s *Store) KeepReading(ctx context.Context, a Actor, n NewReading) (Reading, error) {
-	if kept, err := s.seenAgain(ctx, n); !errors.Is(err, ErrMoved) {
+func (s *Store) KeepReading(ctx context.Context, a Actor, n NewReading) (Kept, error) {
+	if kept, err := s.seenAgain(ctx, n); !errors.Is(err, ErrNotFound) {
 		return kept, err
 	}
-	var kept Reading
+	var kept Kept
 	err := s.write(ctx, func(t *tx) error {
-		// The update keeps other writers of this app out until the commit.
-		app, err := found(scanApp(t.row(`UPDATE apps SET read_at = $1, failed_at = NULL, failed_code = NULL, failed_fault = '' WHERE apps.sdkappid = $2 RETURNING `+appColumns, t.now, n.SDKAppID)))
+		app, err := t.app(n.SDKAppID)
 		if err != nil {
 			return err
 		}
 		if n.Known != 0 && n.Known != app.ReadingID {
-			current, err := t.holds(app.ReadingID, n.Configuration.Digest())
-			if err == nil && !current {
-				err = errOlder
-			}
-			if err != nil {
+			if err := t.has(`readings WHERE id = $1 AND digest = $2`, app.ReadingID, n.Configuration.Digest()); errors.Is(err, ErrMoved) {
+				return errOlder
+			} else if err != nil {
 				return err
 			}
 		}
 		var begun bool
-		if kept, begun, err = t.keepInterval(app, n); err != nil {
+		if kept.Reading, begun, err = t.keepInterval(app, n); err != nil {
 			return err
 		}
-		acted, err := t.judge(a, app, &kept, n)
-		if err != nil || (!begun && !acted) {
+		acted, err := t.judge(a, app, &kept.Reading, n)
+		if err == nil && (begun || acted) {
+			err = t.audit(a, "reading.kept", appTarget(n.SDKAppID), map[string]any{"configuration": kept.Configuration.Digest(), "drift": kept.Drift})
+		}
+		if err != nil {
 			return err
 		}
-		return t.audit(a, "reading.kept", appTarget(n.SDKAppID), map[string]any{"configuration": kept.Configuration.Digest(), "drift": kept.Drift})
+		kept.Of, err = t.app(n.SDKAppID)
+		return err
 	})
-	if errors.Is(err, errOlder) {
-		return s.CurrentReading(ctx, n.SDKAppID)
+	if !errors.Is(err, errOlder) {
+		return kept, err
+	}
+	if kept.Reading, err = s.CurrentReading(ctx, n.SDKAppID); err == nil {
+		kept.Of, err = s.App(ctx, n.SDKAppID)
 	}
 	return kept, err
 }
@@ -77,34 +86,25 @@ func (s *Store) KeepReading(ctx context.Context, a Actor, n NewReading) (Reading
 // errOlder says that an answer may be older than the app's current interval.
 var errOlder = errors.New("the answer may be older than the current reading")
 
-// holds tells whether an interval is of a configuration.
-func (t *tx) holds(reading int64, digest string) (bool, error) {
-	var n int
-	err := t.row(`SELECT COUNT(*) FROM readings WHERE id = $1 AND digest = $2`, reading, digest).Scan(&n)
-	return n == 1, err
+// seenAgain prolongs the current interval where that is all there is to do: the answer is what it was, and so is what is
+// to be said about it. ErrNotFound where there is more.
+func (s *Store) seenAgain(ctx context.Context, n NewReading) (kept Kept, err error) {
+	digest, now := n.Configuration.Digest(), s.now()
+	kept.Reading = Reading{SDKAppID: n.SDKAppID, Configuration: n.Configuration, LastSeen: now, RequestID: Text(n.RequestID, requestIDLimit)}
+	err = s.lightly(ctx, `UPDATE readings SET last_seen = $1, request_id = $2 WHERE id = (SELECT reading_id FROM apps WHERE sdkappid = $3) AND digest = $4
+			AND EXISTS (SELECT 1 FROM apps WHERE apps.sdkappid = $3 AND apps.drifted = CASE WHEN apps.record_digest = $4 THEN 0 ELSE readings.drift_number END)
+			AND {light} RETURNING id, first_seen, COALESCE(drift_number, 0)`,
+		[]any{now, kept.RequestID, n.SDKAppID, digest}, &kept.ID, &kept.FirstSeen, &kept.Drift)
+	if err != nil {
+		return kept, err
+	}
+	err = s.lightly(ctx, `UPDATE apps SET `+readAt+` WHERE sdkappid = $2 AND reading_id = $3 AND {light} RETURNING `+appColumns,
+		[]any{now, n.SDKAppID, kept.ID}, kept.Of.fields()...)
+	return kept, err
 }
 
-// seenAgain prolongs the current interval where that is all there is to do: the answer is what it was, and so is what is
-// to be said about it. ErrMoved where there is more.
-func (s *Store) seenAgain(ctx context.Context, n NewReading) (Reading, error) {
-	digest := n.Configuration.Digest()
-	r := Reading{SDKAppID: n.SDKAppID, Configuration: n.Configuration, RequestID: Text(n.RequestID, requestIDLimit)}
-	err := s.writeLightly(ctx, func(t *tx) error {
-		r.LastSeen = t.now
-		err := t.row(`UPDATE apps SET read_at = $1, failed_at = NULL, failed_code = NULL, failed_fault = '' WHERE sdkappid = $2
-				AND EXISTS (SELECT 1 FROM readings WHERE readings.id = apps.reading_id AND readings.digest = $3
-					AND apps.drifted = CASE WHEN apps.record_digest = $3 THEN 0 ELSE readings.drift_number END)
-			RETURNING reading_id`, t.now, n.SDKAppID, digest).Scan(&r.ID)
-		if errors.Is(err, sql.ErrNoRows) {
-			return ErrMoved
-		}
-		if err != nil {
-			return err
-		}
-		return t.row(`UPDATE readings SET last_seen = $1, request_id = $2 WHERE id = $3 RETURNING first_seen, COALESCE(drift_number, 0)`, t.now, r.RequestID, r.ID).Scan(&r.FirstSeen, &r.Drift)
-	})
-	return r, err
-}
+// readAt notes a successful read at $1.
+const readAt = `read_at = $1, failed_at = NULL, failed_code = NULL, failed_fault = ''`
 
 // keepInterval prolongs the app's current interval or begins a new one.
 func (t *tx) keepInterval(app App, n NewReading) (r Reading, begun bool, err error) {
@@ -116,7 +116,7 @@ func (t *tx) keepInterval(app App, n NewReading) (r Reading, begun bool, err err
 	row := t.row(`UPDATE readings SET last_seen = $1, request_id = $2 WHERE id = $3 AND digest = $4 RETURNING id, first_seen, COALESCE(drift_number, 0)`,
 		t.now, r.RequestID, app.ReadingID, digest)
 	if _, err = found(r, row.Scan(&r.ID, &r.FirstSeen, &r.Drift)); err == nil {
-		return r, false, nil
+		return r, false, t.one(`UPDATE apps SET `+readAt+` WHERE sdkappid = $2`, t.now, app.SDKAppID)
 	} else if !errors.Is(err, ErrNotFound) {
 		return r, false, err
 	}
@@ -126,7 +126,7 @@ func (t *tx) keepInterval(app App, n NewReading) (r Reading, begun bool, err err
 	if err != nil {
 		return r, false, err
 	}
-	return r, true, t.one(`UPDATE apps SET reading_id = $1 WHERE sdkappid = $2`, r.ID, app.SDKAppID)
+	return r, true, t.one(`UPDATE apps SET `+readAt+`, reading_id = $3 WHERE sdkappid = $2`, t.now, app.SDKAppID, r.ID)
 }
 
 // judge compares the reading with our record, unless a change is open or our record was made while the read was under way.
@@ -180,10 +180,7 @@ func (t *tx) setRecord(sdkappid int64, digest string, number int64) error {
 
 // ReadingFailed notes that the last read of an app told nothing. Code nil: no answer with a code.
 func (s *Store) ReadingFailed(ctx context.Context, sdkappid int64, code *int64, fault string) error {
-	return s.writeLightly(ctx, func(t *tx) error {
-		_, err := t.exec(`UPDATE apps SET failed_at = $1, failed_code = $2, failed_fault = $3 WHERE sdkappid = $4`, t.now, code, fault, sdkappid)
-		return err
-	})
+	return s.lightly(ctx, `UPDATE apps SET failed_at = $1, failed_code = $2, failed_fault = $3 WHERE sdkappid = $4 AND {light}`, []any{s.now(), code, fault, sdkappid})
 }
 
 // CurrentReading returns the app's current interval; ErrNotFound while it was never read.

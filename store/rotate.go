@@ -48,7 +48,7 @@ func (e *KeysLeftError) Error() string {
 func (s *Store) sealing(ctx context.Context, f func(*tx) error) error {
 	return s.write(ctx, func(t *tx) error {
 		var sealed []byte
-		if err := t.row(`UPDATE meta SET value = value WHERE name = $1 RETURNING value`, keyCheck).Scan(&sealed); err != nil {
+		if err := t.row(`SELECT value FROM meta WHERE name = $1{lock}`, keyCheck).Scan(&sealed); err != nil {
 			return err
 		}
 		t.key = keyIDOf(sealed)

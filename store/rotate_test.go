@@ -67,7 +67,7 @@ const vaultSecrets = vaultApps + 2 + 1
 func (v vault) wants(t *testing.T, when string, s *store.Store) {
 	t.Helper()
 	for id, want := range v.secrets {
-		if got, err := s.AppSecret(t.Context(), id); err != nil || got != want {
+		if _, got, err := s.AppWithSecret(t.Context(), id); err != nil || got != want {
 			t.Fatalf("%s: the secret of %d is %q, %v", when, id, got, err)
 		}
 	}
@@ -216,7 +216,7 @@ func TestNothingIsLostBesideARotation(t *testing.T) {
 						t.Errorf("writing: %v", err)
 						return
 					}
-					if got, err := s.AppSecret(context.Background(), id); err != nil || got != n.Secret {
+					if _, got, err := s.AppWithSecret(context.Background(), id); err != nil || got != n.Secret {
 						t.Errorf("the secret that was written is %q, %v", got, err)
 						return
 					}

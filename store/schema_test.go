@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"callboard/store"
 	"callboard/store/storetest"
@@ -146,35 +147,31 @@ func TestPostgresSettings(t *testing.T) {
 func TestOnlyLightWritesDoNotWaitForTheDisk(t *testing.T) {
 	both(t, func(t *testing.T, db storetest.Database) {
 		f := newFixture(t, db)
-		query, synced, light := `PRAGMA synchronous`, "2", "1"
+		query, within, synced, light := `PRAGMA synchronous`, `PRAGMA synchronous`, "2", "1"
 		if db.Name == "postgres" {
-			query, synced, light = `SHOW synchronous_commit`, "on", "off"
+			query, within, synced, light = `SHOW synchronous_commit`, `SELECT current_setting('synchronous_commit') WHERE {light}`, "on", "off"
 			store.WriterOf(f.Store).SetMaxOpenConns(1) // the one that wrote is looked at
 		}
-		errOwn := errors.New("own")
-		over, cancel := context.WithCancel(ctx(t))
+		over, cancel := context.WithTimeout(ctx(t), 20*time.Millisecond)
+		defer cancel()
 		ends := []struct {
-			name string
-			ctx  context.Context
-			do   func() error
-			want error
+			name  string
+			ctx   context.Context
+			query string
+			value string
+			want  error
 		}{
-			{"done", ctx(t), func() error { return nil }, nil},
-			{"failed", ctx(t), func() error { return errOwn }, errOwn},
-			{"given up", over, func() error { cancel(); return nil }, context.Canceled},
+			{"done", ctx(t), within, light, nil},
+			{"no row", ctx(t), `SELECT name FROM apps WHERE sdkappid = 5 AND {light}`, "", store.ErrNotFound},
+			{"failed", ctx(t), `SELECT nothing FROM apps WHERE {light}`, "", store.ErrUnavailable},
+			{"given up", over, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n WHERE {light}`, "", context.DeadlineExceeded},
 		}
 		for _, e := range ends {
-			var got string
-			err := store.WriteLightly(e.ctx, f.Store, func(ask func(string) (string, error)) (err error) {
-				if got, err = ask(query); err != nil {
-					return err
-				}
-				return e.do()
-			})
+			got, err := store.Lightly(e.ctx, f.Store, e.query)
 			if !errors.Is(err, e.want) {
 				t.Errorf("%s: %v, want %v", e.name, err, e.want)
 			}
-			same(t, "within, "+e.name, light, got)
+			same(t, "within, "+e.name, e.value, got)
 			f.must(store.WriterOf(f.Store).QueryRowContext(ctx(t), query).Scan(&got))
 			same(t, "afterwards, "+e.name, synced, got)
 		}

@@ -68,7 +68,7 @@ func (s *Store) AccessRefused(ctx context.Context, a Actor, route string) error 
 	}
 	return s.write(ctx, func(t *tx) error {
 		// The head row lets only one of several at once write.
-		if _, err := t.exec(`UPDATE audit_head SET number = number WHERE id = 1`); err != nil {
+		if err := t.has(auditHead); err != nil {
 			return err
 		}
 		if err := t.row(refusedBefore, a.UserID, route, since).Scan(&known); err != nil || known > 0 {
@@ -100,14 +100,10 @@ func (s *Store) Session(ctx context.Context, id string, l SessionLimits) (Sessio
 
 // TouchSession writes the last use, of the session and of the person.
 func (s *Store) TouchSession(ctx context.Context, id string) error {
-	return s.writeLightly(ctx, func(t *tx) error {
-		// The person's row before the session's, as everywhere.
-		if _, err := t.exec(`UPDATE users SET seen_at = $1 WHERE id = (SELECT user_id FROM sessions WHERE id = $2)`, t.now, id); err != nil {
-			return err
-		}
-		_, err := t.exec(`UPDATE sessions SET used_at = {now} WHERE id = $1`, id)
+	if err := s.lightly(ctx, `UPDATE sessions SET used_at = {now} WHERE id = $1 AND {light}`, []any{id}); err != nil {
 		return err
-	})
+	}
+	return s.lightly(ctx, `UPDATE users SET seen_at = $1 WHERE id = (SELECT user_id FROM sessions WHERE id = $2) AND {light}`, []any{s.now(), id})
 }
 
 // EndSession signs out. A session that is gone already is no error.
@@ -174,7 +170,7 @@ func (s *Store) CookieKeys(ctx context.Context, fresh func() ([]byte, error)) ([
 	var keys [][]byte
 	err := s.sealing(ctx, func(t *tx) error {
 		// The head row lets only one of several starting processes make the first key.
-		if _, err := t.exec(`UPDATE audit_head SET number = number WHERE id = 1`); err != nil {
+		if err := t.has(auditHead); err != nil {
 			return err
 		}
 		var err error

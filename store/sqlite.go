@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/pressly/goose/v3"
@@ -21,7 +22,8 @@ const sqliteSettings = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pr
 var sqliteDialect = dialect{
 	name:  "sqlite",
 	goose: goose.DialectSQLite3,
-	now:   "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+	// A writing transaction has the whole file for itself.
+	words: strings.NewReplacer("{now}", "CAST(unixepoch('subsec') * 1000 AS INTEGER)", "{lock}", "", "{light}", "TRUE"),
 	light: light{before: "PRAGMA synchronous = NORMAL", after: "PRAGMA synchronous = FULL"},
 	isUnique: func(err error) bool {
 		var e *sqlite.Error

@@ -96,15 +96,17 @@ type Store struct {
 type dialect struct {
 	name     string
 	goose    goose.Dialect
-	now      string // the database's clock as Unix milliseconds
 	isUnique func(error) bool
 	// parsed says that the driver keeps statements parsed by itself.
 	parsed bool
-	light  light
+	// words are what stands for {now}, the database's clock as Unix milliseconds; for {lock}, after which a transaction has the
+	// rows that it read for itself; and for {light}, a condition that always holds and lets a statement not wait for the disk.
+	words *strings.Replacer
+	light light
 }
 
-// light are the statements before, in and after a transaction that does not wait for the disk.
-type light struct{ before, within, after string }
+// light are the statements before and after one that does not wait for the disk, where the statement itself cannot say so.
+type light struct{ before, after string }
 
 // Options says which database to open and with what.
 type Options struct {
@@ -303,38 +305,40 @@ func (t *tx) one(query string, args ...any) error {
 	return nil
 }
 
-// sql puts the database's clock into a statement.
-func (s *Store) sql(query string) string {
-	return strings.ReplaceAll(query, "{now}", s.dialect.now)
+// has locks what a query finds until the transaction ends; ErrMoved when it finds nothing. From names table and condition.
+func (t *tx) has(from string, args ...any) error {
+	var one int
+	err := t.row(`SELECT 1 FROM `+from+`{lock}`, args...).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrMoved
+	}
+	return err
 }
+
+// sql puts the database's own words into a statement.
+func (s *Store) sql(query string) string { return s.dialect.words.Replace(query) }
 
 // write runs f in one transaction, which is on the disk when it returns; an error of f rolls everything back.
 func (s *Store) write(ctx context.Context, f func(*tx) error) error {
 	limited, end := within(ctx)
 	defer end()
-	unparsed, err := s.transact(limited, s.writer, f)
+	unparsed, err := s.transact(limited, f)
 	s.parse(limited, unparsed)
 	return err
 }
 
-// writeLightly is write for what may be forgotten in a power cut, such as when something was last seen: it does not wait
-// for the disk. What is written later with write is never on the disk without it.
-func (s *Store) writeLightly(ctx context.Context, f func(*tx) error) error {
-	limited, end := within(ctx)
+// lightly runs one statement for what may be forgotten in a power cut, such as when something was last seen: it does not
+// wait for the disk. What is written later with write is never on the disk without it. The statement has {light} among its
+// conditions, and returns one row for dest, or none and no row is asked for; ErrNotFound when there is none.
+func (s *Store) lightly(ctx context.Context, query string, args []any, dest ...any) error {
+	ctx, end := within(ctx)
 	defer end()
-	unparsed, err := s.transactLightly(limited, f)
-	s.parse(limited, unparsed)
-	return err
-}
-
-func (s *Store) transactLightly(ctx context.Context, f func(*tx) error) (unparsed []string, err error) {
 	c, err := s.writer.Conn(ctx)
 	if err != nil {
-		return nil, unavailable(err)
+		return unavailable(err)
 	}
 	defer func() { _ = c.Close() }() // only gives the connection back
-	light := s.dialect.light
-	if light.before != "" {
+	if light := s.dialect.light; light.before != "" {
 		defer func() {
 			// Also after a failure, which may come after the deed. A connection that could not be set back is not used again.
 			if _, err := c.ExecContext(context.WithoutCancel(ctx), light.after); err != nil {
@@ -342,27 +346,33 @@ func (s *Store) transactLightly(ctx context.Context, f func(*tx) error) (unparse
 			}
 		}()
 		if _, err := c.ExecContext(ctx, light.before); err != nil {
-			return nil, unavailable(err)
+			return unavailable(err)
 		}
 	}
-	return s.transact(ctx, c, func(t *tx) error {
-		if light.within != "" {
-			if _, err := t.ExecContext(ctx, light.within); err != nil {
-				return err
-			}
+	if len(dest) == 0 {
+		_, err = c.ExecContext(ctx, s.sql(query), args...)
+		return unavailable(err)
+	}
+	rows, err := c.QueryContext(ctx, s.sql(query), args...)
+	if err != nil {
+		return unavailable(err)
+	}
+	defer rows.Close()
+	n := 0
+	for ; rows.Next(); n++ { // to the end, where the statement commits
+		if err := rows.Scan(dest...); err != nil {
+			return unavailable(err)
 		}
-		return f(t)
-	})
-}
-
-// beginner is a pool or one of its connections.
-type beginner interface {
-	BeginTx(ctx context.Context, o *sql.TxOptions) (*sql.Tx, error)
+	}
+	if err := rows.Err(); err != nil || n > 0 {
+		return unavailable(err)
+	}
+	return ErrNotFound
 }
 
 // transact runs f in one transaction and returns the statements to be kept parsed.
-func (s *Store) transact(ctx context.Context, on beginner, f func(*tx) error) (unparsed []string, err error) {
-	t, err := on.BeginTx(ctx, nil)
+func (s *Store) transact(ctx context.Context, f func(*tx) error) (unparsed []string, err error) {
+	t, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, unavailable(err)
 	}

@@ -43,7 +43,7 @@ func (s *Store) FirstAdmin(ctx context.Context, a Actor, u NewUser) (int64, erro
 	var id int64
 	err := s.write(ctx, func(t *tx) error {
 		// The head row keeps parallel set-ups apart on both databases.
-		if _, err := t.exec(`UPDATE audit_head SET number = number WHERE id = 1`); err != nil {
+		if err := t.has(auditHead); err != nil {
 			return err
 		}
 		var people int
@@ -130,7 +130,7 @@ func (s *Store) SetPassword(ctx context.Context, a Actor, id int64, old, hash, k
 		}
 		// The person's row is held now, so whoever ended the session has committed.
 		if keep != "" {
-			if err := t.one(`UPDATE sessions SET used_at = used_at WHERE id = $1 AND user_id = $2`, keep, id); err != nil {
+			if err := t.has(`sessions WHERE id = $1 AND user_id = $2`, keep, id); err != nil {
 				return err
 			}
 		}

@@ -11,13 +11,9 @@ import (
 // take the claim back; the app is read once more then.
 func (s *Store) ClaimWatch(ctx context.Context, wait time.Duration) (App, error) {
 	var a App
-	err := s.writeLightly(ctx, func(t *tx) error {
-		var err error
-		a, err = found(scanApp(t.row(`UPDATE apps SET watch_at = {now} + CAST($1 AS BIGINT)
-			WHERE apps.sdkappid = (SELECT d.sdkappid FROM apps d WHERE d.watch_at <= {now} AND d.watched = 1 AND d.archived_at IS NULL ORDER BY d.watch_at LIMIT 1)
-				AND apps.watch_at <= {now} RETURNING `+appColumns, wait.Milliseconds())))
-		return err
-	})
+	err := s.lightly(ctx, `UPDATE apps SET watch_at = {now} + CAST($1 AS BIGINT)
+		WHERE apps.sdkappid = (SELECT d.sdkappid FROM apps d WHERE d.watch_at <= {now} AND d.watched = 1 AND d.archived_at IS NULL ORDER BY d.watch_at LIMIT 1)
+			AND apps.watch_at <= {now} AND {light} RETURNING `+appColumns, []any{wait.Milliseconds()}, a.fields()...)
 	return a, err
 }
 
@@ -37,7 +33,7 @@ func (s *Store) SetWatched(ctx context.Context, a Actor, sdkappid int64, on bool
 // reading is no longer the one with this digest. *OpenChangeError: a change is open.
 func (s *Store) AcceptRecord(ctx context.Context, a Actor, sdkappid int64, digest, reason string) (number int64, err error) {
 	err = s.write(ctx, func(t *tx) error {
-		app, err := found(scanApp(t.row(`UPDATE apps SET last_number = last_number WHERE apps.sdkappid = $1 RETURNING `+appColumns, sdkappid)))
+		app, err := t.app(sdkappid)
 		if err != nil {
 			return err
 		}
@@ -69,7 +65,7 @@ func (t *tx) mayAccept(app App, digest string) error {
 	if app.Drift == 0 {
 		return ErrMoved // accepted before, or back in step
 	}
-	return t.one(`UPDATE readings SET last_seen = last_seen WHERE id = $1 AND digest = $2`, app.ReadingID, storable(digest))
+	return t.has(`readings WHERE id = $1 AND digest = $2`, app.ReadingID, storable(digest))
 }
 
 // Evidence is a moment, or an interval, at which an app's configuration was seen or set.

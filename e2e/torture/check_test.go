@@ -51,7 +51,7 @@ func (r *rig) check(s *store.Store) {
 			r.t.Errorf("changes %d and %d carry out one plan", c.Number, other)
 		}
 		plans[c.Plan] = c.Number
-		plan, err := s.Plan(r.t.Context(), c.Plan)
+		plan, _, err := s.Plan(r.t.Context(), c.Plan)
 		must(r.t, err)
 		key := call{c.SDKAppID, *c.Attempt}
 		r.checkChange(c, storetest.Wanted(r.t, s, c), plan.BaseSeen, writes[key])
