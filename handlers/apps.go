@@ -290,11 +290,20 @@ func (s *server) actOnApp(c echo.Context) error {
 	return echo.NewHTTPError(http.StatusBadRequest)
 }
 
-// app is the app that the address names.
-func (s *server) app(c echo.Context) (store.App, error) {
+// appNumber is the SDKAppID in the address.
+func appNumber(c echo.Context) (int64, error) {
 	id, err := strconv.ParseInt(c.Param("sdkappid"), 10, 64)
 	if err != nil {
-		return store.App{}, store.ErrNotFound
+		return 0, store.ErrNotFound
+	}
+	return id, nil
+}
+
+// app is the app that the address names.
+func (s *server) app(c echo.Context) (store.App, error) {
+	id, err := appNumber(c)
+	if err != nil {
+		return store.App{}, err
 	}
 	return s.Store.App(c.Request().Context(), id)
 }

@@ -42,31 +42,40 @@ func (s *server) planGone(c echo.Context, a store.App) error {
 
 // applyPlan carries a plan out. It ends at the change's page whenever there is a change.
 func (s *server) applyPlan(c echo.Context) error {
-	a, err := s.app(c)
+	sdkappid, err := appNumber(c)
 	if err != nil {
 		return err
 	}
 	ctx, id, ticks := c.Request().Context(), c.FormValue("plan"), c.Request().PostForm["tick"]
-	number, err := s.Changes.Apply(ctx, actor(c), a.SDKAppID, id, ticks)
-	var missing changes.TicksMissing
-	var open *store.OpenChangeError
-	switch {
-	case err == nil:
+	number, err := s.Changes.Apply(ctx, actor(c), sdkappid, id, ticks)
+	if err == nil {
 		return seeOther(c, views.ChangePath(number))
-	case errors.Is(err, changes.ErrPlanGone):
-		return s.planGone(c, a)
-	case errors.As(err, &missing), errors.As(err, &open), errors.Is(err, changes.ErrNothing):
-		plan, planErr := s.Changes.Plan(ctx, a.SDKAppID, id)
-		if planErr != nil {
-			return planErr
-		}
-		status := http.StatusConflict
-		if missing != nil {
-			status = http.StatusUnprocessableEntity
-		}
-		return s.renderPlan(c, status, a, plan, &attempt{ticks: ticks, missing: missing, open: open})
 	}
-	return err
+	return s.notApplied(c, id, ticks, err)
+}
+
+// notApplied shows why a plan was not carried out, on its page where that can be mended there.
+func (s *server) notApplied(c echo.Context, id string, ticks []string, why error) error {
+	tried, status := attempt{ticks: ticks}, http.StatusConflict
+	switch {
+	case errors.Is(why, changes.ErrPlanGone), errors.Is(why, changes.ErrNothing), errors.As(why, &tried.open):
+	case errors.As(why, &tried.missing):
+		status = http.StatusUnprocessableEntity
+	default:
+		return why
+	}
+	a, err := s.app(c)
+	if err != nil {
+		return err
+	}
+	plan, err := s.Changes.Plan(c.Request().Context(), a.SDKAppID, id)
+	if errors.Is(err, changes.ErrPlanGone) {
+		return s.planGone(c, a)
+	}
+	if err != nil {
+		return err
+	}
+	return s.renderPlan(c, status, a, plan, &tried)
 }
 
 // attempt is an apply that was turned away.
