@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -86,7 +87,8 @@ func (s *server) listApps(v *views.AppsPage, k clock, f appFilter, list []store.
 	from := (f.page - 1) * appsPerPage
 	to := min(from+appsPerPage, len(list))
 	for _, a := range list[from:to] {
-		v.Rows = append(v.Rows, s.appRow(k, a))
+		key := appKey{a.SDKAppID, a.RowVersion, a.Open, a.OpenOutcome, k.since(a.ReadAt), k.since(a.LastAt)}
+		v.Rows = append(v.Rows, views.Row[views.AppRow]{Key: key, Make: func() views.AppRow { return s.appRow(k, a) }})
 	}
 	v.Summary = v.P.T("apps.summary", "Shown", v.P.Number(len(list)), "All", v.P.Number(all))
 	if pages > 1 {
@@ -136,13 +138,15 @@ func inTab(tab string, a store.AppRow) bool {
 
 func appTabs(p *i18n.Printer, rows []store.AppRow, archived int, f appFilter) []views.Tab {
 	var list []views.Tab
-	for _, name := range append([]string{"", tabAttention}, standings...) {
-		n := 0
-		for _, a := range rows {
-			if inTab(name, a) {
-				n++
-			}
+	count := map[string]int{"": len(rows)}
+	for i := range rows {
+		count[standing(rows[i])]++
+		if inTab(tabAttention, rows[i]) {
+			count[tabAttention]++
 		}
+	}
+	for _, name := range append([]string{"", tabAttention}, standings...) {
+		n := count[name]
 		if n == 0 && name != "" && name != f.state && name != tabAttention {
 			continue
 		}
@@ -180,6 +184,13 @@ func (f appFilter) href() string {
 		return "/apps"
 	}
 	return "/apps?" + q.Encode()
+}
+
+// appKey is all that the row of an app depends on but the language.
+type appKey struct {
+	sdkappid, version, open int64
+	outcome                 string
+	read, begun             time.Duration // since then
 }
 
 func (s *server) appRow(k clock, a store.AppRow) views.AppRow {

@@ -223,17 +223,24 @@ func (k *countCache) of(ctx context.Context, s *server, q string, u understood) 
 // days groups entries by day in the person's zone.
 func days(k clock, list []store.Entry) []views.Day {
 	var out []views.Day
-	rows := make([]views.HistoryRow, 0, len(list))
+	zone := k.zone.String()
+	rows := make([]views.Row[views.HistoryRow], 0, len(list))
 	for i, c := range list {
 		// The title is made once a day, not once a row.
 		if i == 0 || !sameDay(k.at(c.StartedAt), k.at(list[i-1].StartedAt)) {
 			out = append(out, views.Day{Title: k.day(c.StartedAt)})
 		}
-		rows = append(rows, historyRow(k, c))
+		rows = append(rows, views.Row[views.HistoryRow]{Key: rowKey{c.Number, c.Version, zone}, Make: func() views.HistoryRow { return historyRow(k, c) }})
 		day := &out[len(out)-1]
 		day.Rows = rows[len(rows)-1-len(day.Rows):]
 	}
 	return out
+}
+
+// rowKey is all that the row of an entry depends on but the language.
+type rowKey struct {
+	number, version int64
+	zone            string
 }
 
 func historyRow(k clock, c store.Entry) views.HistoryRow {

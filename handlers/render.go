@@ -34,7 +34,7 @@ var assets = views.Assets{
 // base makes what every page has; title is the id of its title.
 func (s *server) base(c echo.Context, title string) views.Base {
 	p := s.printer(c)
-	b := views.Base{P: p, Assets: assets, Title: p.T(title), Sandbox: s.Sandbox, Here: c.Request().URL.RequestURI()}
+	b := views.Base{P: p, Assets: assets, Written: &s.written, Title: p.T(title), Sandbox: s.Sandbox, Here: c.Request().URL.RequestURI()}
 	b.CSRF, _ = c.Get(csrfKey).(string)
 	b.Theme = s.theme(c)
 	if v := sessionOf(c); v != nil {

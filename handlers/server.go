@@ -16,6 +16,7 @@ import (
 	"callboard/i18n"
 	"callboard/store"
 	"callboard/tencent"
+	"callboard/views"
 )
 
 // Options are what the pages need.
@@ -48,6 +49,7 @@ type server struct {
 	Options
 	attention attentionCache
 	counts    countCache
+	written   views.Written
 	readiness readiness
 	underWay  inFlight
 }

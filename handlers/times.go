@@ -61,11 +61,15 @@ func (k clock) time(ms int64) views.Time {
 	if !sameDay(t, k.now) {
 		text = k.p.Stamp(t)
 	}
-	return views.Time{Text: text, ISO: utc(ms), Title: utc(ms)}
+	return exact(text, ms)
 }
 
-func (k clock) clockTime(ms int64) views.Time {
-	return views.Time{Text: k.p.Clock(k.at(ms)), ISO: utc(ms), Title: utc(ms)}
+func (k clock) clockTime(ms int64) views.Time { return exact(k.p.Clock(k.at(ms)), ms) }
+
+// exact is a time in words with the exact one behind.
+func exact(text string, ms int64) views.Time {
+	full := utc(ms)
+	return views.Time{Text: text, ISO: full, Title: full}
 }
 
 // stamp is the date and time with the zone.
@@ -74,11 +78,27 @@ func (k clock) stamp(ms int64) string { return k.p.Stamp(k.at(ms)) + " (" + k.zo
 // short is the clock time with the zone, and the date when it is not today's.
 func (k clock) short(ms int64) string { return k.time(ms).Text + " (" + k.zoneName(ms) + ")" }
 
-// ago is the age in words.
-func (k clock) ago(ms int64) string {
+// since is the age as exact as words say it.
+func (k clock) since(ms int64) time.Duration {
 	d := k.now.Sub(time.UnixMilli(ms))
 	switch {
 	case d < 5*time.Second:
+		return 0
+	case d < time.Minute:
+		return d.Truncate(time.Second)
+	case d < time.Hour:
+		return d.Truncate(time.Minute)
+	case d < 24*time.Hour:
+		return d.Truncate(time.Hour)
+	}
+	return d.Truncate(24 * time.Hour)
+}
+
+// ago is the age in words.
+func (k clock) ago(ms int64) string {
+	d := k.since(ms)
+	switch {
+	case d == 0:
 		return k.p.T("ago.now")
 	case d < time.Minute:
 		return k.p.N("ago.seconds", int(d/time.Second))

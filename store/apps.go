@@ -173,7 +173,8 @@ func (t *tx) app(sdkappid int64) (App, error) {
 // AppRow is an app as lists show it.
 type AppRow struct {
 	App
-	Current *Configuration // the current reading, nil while never read
+	RowVersion int64          // what has this in common with SDKAppID has the same App and Current
+	Current    *Configuration // the current reading, nil while never read
 	// Whose change is open, else who made our record, and when; nobody while it is the first reading.
 	LastWho     string
 	LastActor   string
@@ -190,9 +191,13 @@ type beginning struct {
 
 // Apps lists apps that are not archived, or only archived ones, by name.
 func (s *Store) Apps(ctx context.Context, archived bool) ([]AppRow, error) {
-	list, err := s.listedApps(ctx, archived)
+	apps, err := s.apps.list(ctx, s, ` WHERE `+appsListed+inOrder, flag(archived))
 	if err != nil {
 		return nil, err
+	}
+	list := make([]AppRow, len(apps))
+	for i := range apps {
+		list[i].App, list[i].RowVersion = apps[i].value, apps[i].version
 	}
 	open, err := s.openChanges(ctx)
 	if err != nil {
@@ -207,66 +212,9 @@ func (s *Store) Apps(ctx context.Context, archived bool) ([]AppRow, error) {
 	return list, s.addCurrent(ctx, list, archived)
 }
 
-// rowOf is an app as its row stood at a version.
-type rowOf struct {
-	version int64
-	app     App
-}
-
-// mostAlone is how many apps are read one by one where memory lacks them; of more the whole list is read.
-const mostAlone = 20
-
-// listedApps are the apps in the order of their names. Memory has those whose rows nothing has happened to.
-func (s *Store) listedApps(ctx context.Context, archived bool) ([]AppRow, error) {
-	var missing []int
-	list := make([]AppRow, 0, 128)
-	_, err := all(ctx, s, func(r scanner) (struct{}, error) {
-		var id, version int64
-		err := r.Scan(&id, &version)
-		known, ok := s.apps.find(id)
-		if !ok || known.version != version {
-			known.app.SDKAppID = id
-			missing = append(missing, len(list))
-		}
-		list = append(list, AppRow{App: known.app})
-		return struct{}{}, err
-	}, `SELECT apps.sdkappid, apps.row_version FROM apps WHERE `+appsListed+inOrder, flag(archived))
-	if err != nil || len(missing) == 0 {
-		return list, err
-	}
-	if len(missing) > mostAlone {
-		return all(ctx, s, s.keepApp, `SELECT `+appColumns+`, apps.row_version FROM apps WHERE `+appsListed+inOrder, flag(archived))
-	}
-	for _, i := range missing {
-		if list[i], err = s.readApp(ctx, list[i].SDKAppID); err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
-}
-
-// appAt is an app whose row has a version, from memory where it has it.
-func (s *Store) appAt(ctx context.Context, sdkappid, version int64) (App, error) {
-	if known, ok := s.apps.find(sdkappid); ok && known.version == version {
-		return known.app, nil
-	}
-	a, err := s.readApp(ctx, sdkappid)
-	return a.App, err
-}
-
-// readApp reads an app and keeps it in memory.
-func (s *Store) readApp(ctx context.Context, sdkappid int64) (AppRow, error) {
-	return found(s.keepApp(s.row(ctx, `SELECT `+appColumns+`, apps.row_version FROM apps WHERE apps.sdkappid = $1`, sdkappid)))
-}
-
-func (s *Store) keepApp(r scanner) (AppRow, error) {
-	var a AppRow
-	var version int64
-	err := r.Scan(append(a.fields(), &version)...)
-	if err == nil {
-		s.apps.keep(a.SDKAppID, rowOf{version, a.App})
-	}
-	return a, err
+// rowsOfApps lists apps from memory.
+func rowsOfApps() rows[App] {
+	return rows[App]{table: "apps", id: "apps.sdkappid", columns: appColumns, fields: (*App).fields, kept: newMemo[int64, versioned[App]](keptApps)}
 }
 
 // inOrder is the order of lists of apps.

@@ -602,7 +602,7 @@ func (s *Store) WholeEntry(ctx context.Context, number int64) (WholeEntry, error
 	if x.AnswerCut = cut; called {
 		e.Call = &x
 	}
-	e.Of, err = s.appAt(ctx, e.SDKAppID, version)
+	e.Of, err = s.apps.at(ctx, s, e.SDKAppID, version)
 	return e, err
 }
 

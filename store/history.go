@@ -45,6 +45,7 @@ type Entry struct {
 	DurationMS  *int64
 	ErrorCode   *int64
 	RequestID   string
+	Version     int64 // of its row: what has number and version in common is equal
 }
 
 // Found is what one look at the history found.
@@ -64,9 +65,11 @@ func (s *Store) Entries(ctx context.Context, f Filter) (Found, error) {
 		return v, err
 	}
 	rest, args := f.newest(f.Limit)
-	v.Entries, err = all(ctx, s, scanEntry, `SELECT changes.number, changes.kind, changes.app, changes.environment, changes.who, changes.summary,
-			COALESCE(changes.outcome, ''), COALESCE(changes.settled, ''), changes.started_at, changes.duration_ms, changes.error_code, changes.request_id
-		FROM changes`+rest, args...)
+	list, err := s.entries.list(ctx, s, rest, args...)
+	for _, row := range list {
+		row.value.Version = row.version
+		v.Entries = append(v.Entries, row.value)
+	}
 	if err != nil || len(v.Entries) == f.Limit || f.floor == 0 {
 		return v, err
 	}
@@ -75,10 +78,15 @@ func (s *Store) Entries(ctx context.Context, f Filter) (Found, error) {
 	return v, err
 }
 
-func scanEntry(r scanner) (Entry, error) {
-	var e Entry
-	err := r.Scan(&e.Number, &e.Kind, &e.App, &e.Environment, &e.Who, &e.Summary, &e.Outcome, &e.Settled, &e.StartedAt, &e.DurationMS, &e.ErrorCode, &e.RequestID)
-	return e, err
+// rowsOfEntries lists entries from memory.
+func rowsOfEntries() rows[Entry] {
+	return rows[Entry]{table: "changes", id: "changes.number", kept: newMemo[int64, versioned[Entry]](keptEntries),
+		columns: `changes.number, changes.kind, changes.app, changes.environment, changes.who, changes.summary, COALESCE(changes.outcome, ''), COALESCE(changes.settled, ''),
+			changes.started_at, changes.duration_ms, changes.error_code, changes.request_id`,
+		fields: func(e *Entry) []any {
+			return []any{&e.Number, &e.Kind, &e.App, &e.Environment, &e.Who, &e.Summary, &e.Outcome, &e.Settled,
+				&e.StartedAt, &e.DurationMS, &e.ErrorCode, &e.RequestID}
+		}}
 }
 
 // History lists whole entries, newest first. A search that examines rows may end before the limit is reached.

@@ -106,12 +106,60 @@ func TestHistory(t *testing.T) {
 			same(t, test.name, test.want, got)
 			entries, err := f.Entries(ctx(t), test.f)
 			f.must(err)
-			var short []store.Entry
-			for _, c := range list {
-				short = append(short, store.Entry{Number: c.Number, Kind: c.Kind, App: c.App, Environment: c.Environment, Who: c.Actor.Name, Summary: c.Summary, Outcome: c.Outcome,
-					Settled: c.Settled, StartedAt: c.StartedAt, DurationMS: c.DurationMS, ErrorCode: c.ErrorCode, RequestID: c.RequestID})
+			same(t, test.name+": in short", f.short(list), entries.Entries)
+		}
+	})
+}
+
+// short is what lists show of entries.
+func (f fixture) short(list []store.Change) (short []store.Entry) {
+	f.t.Helper()
+	for _, c := range list {
+		short = append(short, store.Entry{Number: c.Number, Kind: c.Kind, App: c.App, Environment: c.Environment, Who: c.Actor.Name, Summary: c.Summary, Outcome: c.Outcome,
+			Settled: c.Settled, StartedAt: c.StartedAt, DurationMS: c.DurationMS, ErrorCode: c.ErrorCode, RequestID: c.RequestID,
+			Version: f.number(`SELECT row_version FROM changes WHERE number = $1`, c.Number)})
+	}
+	return short
+}
+
+func TestEntriesListedFromMemoryAreAsTheyAre(t *testing.T) {
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := newFixture(t, db)
+		f.many(30) // more than are read one by one
+		// Another process on the same database, whose memory knows nothing of what this one does.
+		other := fixture{Store: db.Open(t, nil), t: t, db: db, clock: f.clock}
+		var n int64
+		settle := func(how string) func() error {
+			return func() error {
+				return f.Settle(ctx(t), mei, n, store.Settlement{Settled: how, Cause: store.CauseByHand, Reason: "r", Found: &confB})
 			}
-			same(t, test.name+": in short", short, entries.Entries)
+		}
+		for _, a := range []struct {
+			name string
+			do   func() error
+		}{
+			{"nothing", func() error { return nil }},
+			{"an intent", func() error { n = f.opened(confB); return nil }},
+			{"its refusal", func() error { return f.CloseChange(ctx(t), mei, n, ending(store.Refused)) }},
+			{"an unknown one", func() error { n = f.unknown(confC); return nil }},
+			{"its settlement", settle(store.Overtaken)},
+			{"one left over", func() error {
+				n = f.opened(confC)
+				f.exec(`UPDATE changes SET lease_until = 0 WHERE number = $1`, n)
+				return f.LeaseOver(ctx(t), mei, n, time.Minute)
+			}},
+			{"its late answer, which says little", func() error { return f.CloseChange(ctx(t), mei, n, ending(store.Unknown)) }},
+			{"a drift", func() error { f.exec(`UPDATE changes SET settled = 'overtaken' WHERE number = $1`, n); f.read(aurora, confC); return nil }},
+			{"all of them at once", func() error { f.exec(`UPDATE changes SET summary = 'changed'`); return nil }},
+		} {
+			f.must(a.do())
+			list, err := f.History(ctx(t), store.Filter{Limit: 60})
+			f.must(err)
+			for _, s := range []fixture{f, other, other} {
+				entries, err := s.Entries(ctx(t), store.Filter{Limit: 60})
+				f.must(err)
+				same(t, "entries after "+a.name, f.short(list), entries.Entries)
+			}
 		}
 	})
 }

@@ -5,8 +5,11 @@ import "sync"
 // keptRows bounds how many rows of a kind stay in memory, a hundred bytes each.
 const keptRows = 20_000
 
-// keptApps bounds how many apps stay in memory, half a kilobyte each.
-const keptApps = 5_000
+// keptApps and keptEntries bound how many apps and entries stay in memory, half a kilobyte each.
+const (
+	keptApps    = 5_000
+	keptEntries = 2_000
+)
 
 // memo keeps what was read. What may change under its key is kept with something that tells whether it has. It starts
 // anew when full.

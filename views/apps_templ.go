@@ -11,7 +11,7 @@ import templruntime "github.com/a-h/templ/runtime"
 // AppsPage lists the apps.
 type AppsPage struct {
 	Base
-	Rows     []AppRow
+	Rows     []Row[AppRow]
 	Tabs     []Tab
 	Q        string
 	Envs     []Option

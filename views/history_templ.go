@@ -36,7 +36,7 @@ type Chip struct{ Name, Value, RemoveHref, RemoveLabel string }
 // Day groups entries.
 type Day struct {
 	Title string
-	Rows  []HistoryRow
+	Rows  []Row[HistoryRow]
 }
 
 // HistoryRow is one entry of the list.

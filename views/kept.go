@@ -11,44 +11,56 @@ import (
 // keptRows bounds how many written rows stay in memory, one or two kilobytes each.
 const keptRows = 2000
 
-// written remembers how rows of long lists were written. Most rows say the same whenever somebody looks, as what has
-// ended changes no more. It starts anew when full.
-var written struct {
+// Written remembers how rows of long lists were written. Most rows say the same whenever somebody looks, as what has
+// ended changes no more. It starts anew when full. The zero value is ready; it is safe for concurrent use.
+type Written struct {
 	mu   sync.RWMutex
-	rows map[any]string
+	rows map[rowKey]string
+}
+
+// Row is a row of a long list that is made only where nobody remembers how it was written. Key is comparable, and says all
+// that the row depends on but the language.
+type Row[T any] struct {
+	Key  any
+	Make func() T
 }
 
 // rowKey is everything that the text of a row depends on; the assets are the same for the life of a process.
-type rowKey[T comparable] struct {
+type rowKey struct {
 	language string
-	row      T
+	row      any
 }
 
-// kept writes a row, or repeats what was written for an equal row in the same language.
-func kept[T comparable](b Base, row T, write func(Base, T) templ.Component) templ.Component {
+// kept writes a row, or repeats what was written for the same key in the same language.
+func kept[T any](b Base, row Row[T], write func(Base, T) templ.Component) templ.Component {
 	return templ.ComponentFunc(func(ctx context.Context, w io.Writer) error {
-		key := rowKey[T]{b.P.Language, row}
-		written.mu.RLock()
-		text, ok := written.rows[key]
-		written.mu.RUnlock()
+		key := rowKey{b.P.Language, row.Key}
+		text, ok := b.Written.find(key)
 		if !ok {
-			html, err := templ.ToGoHTML(ctx, write(b, row))
+			html, err := templ.ToGoHTML(ctx, write(b, row.Make()))
 			if err != nil {
 				return err
 			}
 			text = string(html)
-			keepRow(key, text)
+			b.Written.keep(key, text)
 		}
 		_, err := io.WriteString(w, text)
 		return err
 	})
 }
 
-func keepRow(key any, text string) {
-	written.mu.Lock()
-	defer written.mu.Unlock()
-	if written.rows == nil || len(written.rows) >= keptRows {
-		written.rows = map[any]string{}
+func (m *Written) find(key rowKey) (string, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	text, ok := m.rows[key]
+	return text, ok
+}
+
+func (m *Written) keep(key rowKey, text string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.rows == nil || len(m.rows) >= keptRows {
+		m.rows = map[rowKey]string{}
 	}
-	written.rows[key] = text
+	m.rows[key] = text
 }
