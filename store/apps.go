@@ -212,9 +212,9 @@ func (s *Store) Apps(ctx context.Context, archived bool) ([]AppRow, error) {
 	return list, s.addCurrent(ctx, list, archived)
 }
 
-// rowsOfApps lists apps from memory.
-func rowsOfApps() rows[App] {
-	return rows[App]{table: "apps", id: "apps.sdkappid", columns: appColumns, fields: (*App).fields, kept: newMemo[int64, versioned[App]](keptApps)}
+// memoOfApps lists apps from memory.
+func memoOfApps() rowMemo[App] {
+	return rowMemo[App]{table: "apps", id: "apps.sdkappid", columns: appColumns, fields: (*App).fields, kept: newMemo[int64, versioned[App]](keptApps)}
 }
 
 // inOrder is the order of lists of apps.

@@ -78,9 +78,9 @@ func (s *Store) Entries(ctx context.Context, f Filter) (Found, error) {
 	return v, err
 }
 
-// rowsOfEntries lists entries from memory.
-func rowsOfEntries() rows[Entry] {
-	return rows[Entry]{table: "changes", id: "changes.number", kept: newMemo[int64, versioned[Entry]](keptEntries),
+// memoOfEntries lists entries from memory.
+func memoOfEntries() rowMemo[Entry] {
+	return rowMemo[Entry]{table: "changes", id: "changes.number", kept: newMemo[int64, versioned[Entry]](keptEntries),
 		columns: `changes.number, changes.kind, changes.app, changes.environment, changes.who, changes.summary, COALESCE(changes.outcome, ''), COALESCE(changes.settled, ''),
 			changes.started_at, changes.duration_ms, changes.error_code, changes.request_id`,
 		fields: func(e *Entry) []any {

@@ -149,7 +149,11 @@ func TestEntriesListedFromMemoryAreAsTheyAre(t *testing.T) {
 				return f.LeaseOver(ctx(t), mei, n, time.Minute)
 			}},
 			{"its late answer, which says little", func() error { return f.CloseChange(ctx(t), mei, n, ending(store.Unknown)) }},
-			{"a drift", func() error { f.exec(`UPDATE changes SET settled = 'overtaken' WHERE number = $1`, n); f.read(aurora, confC); return nil }},
+			{"a drift", func() error {
+				f.exec(`UPDATE changes SET settled = 'overtaken' WHERE number = $1`, n)
+				f.read(aurora, confC)
+				return nil
+			}},
 			{"all of them at once", func() error { f.exec(`UPDATE changes SET summary = 'changed'`); return nil }},
 		} {
 			f.must(a.do())

@@ -86,8 +86,8 @@ type Store struct {
 	statements sync.Map                     // of reading queries by their text
 	writing    sync.Map                     // the same of transactions
 	known      *memo[string, Configuration] // by digest
-	apps       rows[App]
-	entries    rows[Entry]
+	apps       rowMemo[App]
+	entries    rowMemo[Entry]
 	begun      *memo[int64, beginning] // by number
 	read       *memo[int64, string]    // digests by reading
 	close      func() error
@@ -143,7 +143,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 func (s *Store) use(o Options) {
 	s.keys = o.Keys
 	s.known, s.begun, s.read = newMemo[string, Configuration](keptConfigurations), newMemo[int64, beginning](keptRows), newMemo[int64, string](keptRows)
-	s.apps, s.entries = rowsOfApps(), rowsOfEntries()
+	s.apps, s.entries = memoOfApps(), memoOfEntries()
 	s.clock = o.Clock
 	if s.clock == nil {
 		s.clock = time.Now

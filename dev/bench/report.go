@@ -63,19 +63,20 @@ What the tables say:
 
 - **answers a second**: closed model, `+"`wrk -t1 -c8`"+` for %d s, pages without compression, one signed-in session, request log written to a file.
 - **of bare**: the same rate as a share of a bare net/http handler's in a process of its own, which sends a fixed page of the same size.
-  It is measured right before. Machines differ, this share hardly does. A search for an id answers with a short redirect, whose share says little.
+  It is measured right before. Machines differ, this share less so, though one with fast system calls and a slow processor lowers it. A search for an id answers with a short redirect, whose share says little.
 - **p50, p99**: open model, requests at a fixed rate of a quarter of the closed model's, %.0f a second at most, whether or not earlier ones were answered.
   A latency counts from the moment that the request was planned for. "p99 bare" is the bare handler's at the same rate, so what the machine itself adds.
   Short runs have few samples, %d at least where the page allows, and their p99 is then near the slowest.
 - A page that takes longer than half a second is asked one request after another; one that does not answer in %.0f s stands at that limit.
 - **own share** of form and apply: the whole time as the browser sees it, less the time in which the sandbox worked on its answers. Network and both HTTP ends count as own.
+  Each is followed by a pause of %d ms, so it meets a machine that has just been idle, as a person's click does.
 - Two durable commits are two transactions of one row of 1 kB, one after another, with the console's settings, beside each apply.
 - Memory is the resident set of the process (VmRSS, at most VmHWM); on PostgreSQL that of the server is not in it. Start is the best of %d.
 - kB on the wire are 1,000 bytes, heads of answers included, as a browser gets them with gzip.
 - The database is seeded: entries over 400 days, few apps with most of them, 82 %% changes with plan, exchange and timeline, 18 %% drifts and acceptances.
 - "page n" of the history is 10,000, or half-way back where there are fewer.
 `, b.began.UTC().Format(time.DateOnly), b.command, m.cores, or(m.cpu, "unknown kind"), or(m.memory, "an unknown amount"), m.golang, or(m.kernel, "unknown kernel"),
-		postgresVariable, "`make bench`", b.seconds, mostArrivals, fewSamples, slowLimit.Seconds(), starts)
+		postgresVariable, "`make bench`", b.seconds, mostArrivals, fewSamples, slowLimit.Seconds(), pause.Milliseconds(), starts)
 	for _, note := range b.notes {
 		fmt.Fprintf(w, "- %s.\n", note)
 	}

@@ -13,9 +13,9 @@ type versioned[V any] struct {
 	value   V
 }
 
-// rows lists rows of one table from memory, which the table's row_version tells whether it still has them as they are.
-// Reading two columns of a row takes a fifth of the time of reading them all.
-type rows[V any] struct {
+// rowMemo lists rows of one table from memory. The row_version of each tells whether memory has it as it is.
+// Two columns of a row are read in far less time than all of them.
+type rowMemo[V any] struct {
 	table, id, columns string
 	fields             func(*V) []any // where the columns go
 	kept               *memo[int64, versioned[V]]
@@ -25,7 +25,7 @@ type rows[V any] struct {
 const mostAlone = 20
 
 // list is what a query selects; rest is all of it behind the name of the table.
-func (m rows[V]) list(ctx context.Context, s *Store, rest string, args ...any) ([]versioned[V], error) {
+func (m rowMemo[V]) list(ctx context.Context, s *Store, rest string, args ...any) ([]versioned[V], error) {
 	var missing []int
 	var ids []int64
 	list := make([]versioned[V], 0, 128)
@@ -56,7 +56,7 @@ func (m rows[V]) list(ctx context.Context, s *Store, rest string, args ...any) (
 }
 
 // at is the row that has a version, from memory where it has it.
-func (m rows[V]) at(ctx context.Context, s *Store, id, version int64) (V, error) {
+func (m rowMemo[V]) at(ctx context.Context, s *Store, id, version int64) (V, error) {
 	if known, ok := m.kept.find(id); ok && known.version == version {
 		return known.value, nil
 	}
@@ -65,15 +65,15 @@ func (m rows[V]) at(ctx context.Context, s *Store, id, version int64) (V, error)
 }
 
 // one reads a row and keeps it in memory.
-func (m rows[V]) one(ctx context.Context, s *Store, id int64) (versioned[V], error) {
+func (m rowMemo[V]) one(ctx context.Context, s *Store, id int64) (versioned[V], error) {
 	return found(m.scan(s.row(ctx, m.query()+` WHERE `+m.id+` = $1`, id)))
 }
 
-func (m rows[V]) query() string {
+func (m rowMemo[V]) query() string {
 	return `SELECT ` + strings.Join([]string{m.columns, m.id, m.table + `.row_version`}, `, `) + ` FROM ` + m.table
 }
 
-func (m rows[V]) scan(r scanner) (versioned[V], error) {
+func (m rowMemo[V]) scan(r scanner) (versioned[V], error) {
 	var id int64
 	var v versioned[V]
 	err := r.Scan(append(m.fields(&v.value), &id, &v.version)...)
