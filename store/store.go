@@ -323,7 +323,7 @@ func (s *Store) sql(query string) string { return s.dialect.words.Replace(query)
 func (s *Store) write(ctx context.Context, f func(*tx) error) error {
 	limited, end := within(ctx)
 	defer end()
-	unparsed, err := s.transact(limited, f)
+	unparsed, err := s.transact(limited, s.writer, f)
 	s.parse(limited, unparsed)
 	return err
 }
@@ -334,46 +334,60 @@ func (s *Store) write(ctx context.Context, f func(*tx) error) error {
 func (s *Store) lightly(ctx context.Context, query string, args []any, dest ...any) error {
 	ctx, end := within(ctx)
 	defer end()
+	var err error
+	switch {
+	case s.dialect.light.before != "":
+		err = s.unsynced(ctx, func(t *tx) error {
+			if len(dest) == 0 {
+				_, err := t.exec(query, args...)
+				return err
+			}
+			return t.row(query, args...).Scan(dest...)
+		})
+	case len(dest) == 0:
+		_, err = s.writer.ExecContext(ctx, s.sql(query), args...)
+	default:
+		err = s.writer.QueryRowContext(ctx, s.sql(query), args...).Scan(dest...)
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrNotFound
+	}
+	return unavailable(err)
+}
+
+// unsynced runs f in one transaction of a connection that is told not to wait for the disk.
+func (s *Store) unsynced(ctx context.Context, f func(*tx) error) error {
 	c, err := s.writer.Conn(ctx)
 	if err != nil {
-		return unavailable(err)
+		return err
 	}
-	defer func() { _ = c.Close() }() // only gives the connection back
-	if light := s.dialect.light; light.before != "" {
-		defer func() {
-			// Also after a failure, which may come after the deed. A connection that could not be set back is not used again.
-			if _, err := c.ExecContext(context.WithoutCancel(ctx), light.after); err != nil {
-				_ = c.Raw(func(any) error { return driver.ErrBadConn })
-			}
-		}()
-		if _, err := c.ExecContext(ctx, light.before); err != nil {
-			return unavailable(err)
+	unparsed, err := s.transactUnsynced(ctx, c, f)
+	_ = c.Close() // only gives the connection back
+	s.parse(ctx, unparsed)
+	return err
+}
+
+func (s *Store) transactUnsynced(ctx context.Context, c *sql.Conn, f func(*tx) error) (unparsed []string, err error) {
+	defer func() {
+		// Also after a failure, which may come after the deed. A connection that could not be set back is not used again.
+		if _, err := c.ExecContext(context.WithoutCancel(ctx), s.dialect.light.after); err != nil {
+			_ = c.Raw(func(any) error { return driver.ErrBadConn })
 		}
+	}()
+	if _, err := c.ExecContext(ctx, s.dialect.light.before); err != nil {
+		return nil, err
 	}
-	if len(dest) == 0 {
-		_, err = c.ExecContext(ctx, s.sql(query), args...)
-		return unavailable(err)
-	}
-	rows, err := c.QueryContext(ctx, s.sql(query), args...)
-	if err != nil {
-		return unavailable(err)
-	}
-	defer rows.Close()
-	n := 0
-	for ; rows.Next(); n++ { // to the end, where the statement commits
-		if err := rows.Scan(dest...); err != nil {
-			return unavailable(err)
-		}
-	}
-	if err := rows.Err(); err != nil || n > 0 {
-		return unavailable(err)
-	}
-	return ErrNotFound
+	return s.transact(ctx, c, f)
+}
+
+// beginner is a pool or one of its connections.
+type beginner interface {
+	BeginTx(ctx context.Context, o *sql.TxOptions) (*sql.Tx, error)
 }
 
 // transact runs f in one transaction and returns the statements to be kept parsed.
-func (s *Store) transact(ctx context.Context, f func(*tx) error) (unparsed []string, err error) {
-	t, err := s.writer.BeginTx(ctx, nil)
+func (s *Store) transact(ctx context.Context, on beginner, f func(*tx) error) (unparsed []string, err error) {
+	t, err := on.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, unavailable(err)
 	}
