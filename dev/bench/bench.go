@@ -124,7 +124,7 @@ func (b *bench) measureSize(ctx context.Context, kind string, entries int) (err 
 		return fmt.Errorf("seeding: %w", err)
 	}
 	note("seeded in %s", time.Since(start).Round(time.Second))
-	r := &rig{bench: b, db: db, folder: folder, entries: entries, seeded: seeded}
+	r := &rig{bench: b, db: db, folder: folder, entries: entries, seeded: seeded, keys: keys}
 	return r.measure(ctx)
 }
 

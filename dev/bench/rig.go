@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"callboard/dev/bench/seed"
+	"callboard/store"
 )
 
 // rig is one database of one size with the console on it.
@@ -16,6 +17,7 @@ type rig struct {
 	folder  string
 	entries int
 	seeded  seed.Seeded
+	keys    *store.Keys
 	api     *api
 	console *console
 	visitor *visitor
@@ -43,7 +45,10 @@ func (r *rig) measure(ctx context.Context) (err error) {
 		return err
 	}
 	// A fresh process, so that what the load left behind does not hide what an export needs.
-	return r.with(ctx, r.measureExport)
+	if err := r.with(ctx, r.measureExport); err != nil {
+		return err
+	}
+	return r.measurePrune(ctx)
 }
 
 // with runs the console, signs in and takes some figures.
