@@ -230,15 +230,15 @@ func days(k clock, list []store.Entry) []views.Day {
 		if i == 0 || !sameDay(k.at(c.StartedAt), k.at(list[i-1].StartedAt)) {
 			out = append(out, views.Day{Title: k.day(c.StartedAt)})
 		}
-		rows = append(rows, views.Row[views.HistoryRow]{Key: rowKey{c.Number, c.Version, zone}, Make: func() views.HistoryRow { return historyRow(k, c) }})
+		rows = append(rows, views.Row[views.HistoryRow]{Key: entryKey{c.Number, c.Version, zone}, Make: func() views.HistoryRow { return historyRow(k, c) }})
 		day := &out[len(out)-1]
 		day.Rows = rows[len(rows)-1-len(day.Rows):]
 	}
 	return out
 }
 
-// rowKey is all that the row of an entry depends on but the language.
-type rowKey struct {
+// entryKey is all that the row of an entry depends on but the language.
+type entryKey struct {
 	number, version int64
 	zone            string
 }

@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 )
 
 // versioned is a row as it stood at a version of it, which a trigger counts.
@@ -38,7 +36,7 @@ func (m rowMemo[V]) list(ctx context.Context, s *Store, rest string, args ...any
 		}
 		list, ids = append(list, known), append(ids, id)
 		return struct{}{}, err
-	}, fmt.Sprintf(`SELECT %s, %s.row_version FROM %s`, m.id, m.table, m.table)+rest, args...)
+	}, m.query(m.id)+rest, args...)
 	if err != nil || len(missing) == 0 {
 		return list, err
 	}
@@ -52,7 +50,7 @@ func (m rowMemo[V]) list(ctx context.Context, s *Store, rest string, args ...any
 			return list, err
 		}
 	}
-	return all(ctx, s, m.scan, m.query()+rest, args...)
+	return all(ctx, s, m.scan, m.query(m.columns+`, `+m.id)+rest, args...)
 }
 
 // at is the row that has a version, from memory where it has it.
@@ -66,11 +64,12 @@ func (m rowMemo[V]) at(ctx context.Context, s *Store, id, version int64) (V, err
 
 // one reads a row and keeps it in memory.
 func (m rowMemo[V]) one(ctx context.Context, s *Store, id int64) (versioned[V], error) {
-	return found(m.scan(s.row(ctx, m.query()+` WHERE `+m.id+` = $1`, id)))
+	return found(m.scan(s.row(ctx, m.query(m.columns+`, `+m.id)+` WHERE `+m.id+` = $1`, id)))
 }
 
-func (m rowMemo[V]) query() string {
-	return `SELECT ` + strings.Join([]string{m.columns, m.id, m.table + `.row_version`}, `, `) + ` FROM ` + m.table
+// query begins a query of some columns and the version.
+func (m rowMemo[V]) query(columns string) string {
+	return `SELECT ` + columns + `, ` + m.table + `.row_version FROM ` + m.table
 }
 
 func (m rowMemo[V]) scan(r scanner) (versioned[V], error) {

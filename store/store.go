@@ -357,17 +357,17 @@ func (s *Store) lightly(ctx context.Context, query string, args []any, dest ...a
 
 // unsynced runs f in one transaction of a connection that is told not to wait for the disk.
 func (s *Store) unsynced(ctx context.Context, f func(*tx) error) error {
-	c, err := s.writer.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	unparsed, err := s.transactUnsynced(ctx, c, f)
-	_ = c.Close() // only gives the connection back
+	unparsed, err := s.transactUnsynced(ctx, f)
 	s.parse(ctx, unparsed)
 	return err
 }
 
-func (s *Store) transactUnsynced(ctx context.Context, c *sql.Conn, f func(*tx) error) (unparsed []string, err error) {
+func (s *Store) transactUnsynced(ctx context.Context, f func(*tx) error) (unparsed []string, err error) {
+	c, err := s.writer.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = c.Close() }() // only gives the connection back
 	defer func() {
 		// Also after a failure, which may come after the deed. A connection that could not be set back is not used again.
 		if _, err := c.ExecContext(context.WithoutCancel(ctx), s.dialect.light.after); err != nil {

@@ -63,7 +63,7 @@ What the tables say:
 
 - **answers a second**: closed model, `+"`wrk -t1 -c8`"+` for %d s, pages without compression, one signed-in session, request log written to a file.
 - **of bare**: the same rate as a share of a bare net/http handler's in a process of its own, which sends a fixed page of the same size.
-  It is measured right before. Machines differ, this share less so, though one with fast system calls and a slow processor lowers it. A search for an id answers with a short redirect, whose share says little.
+  It is measured right before. Machines differ, and this share with them: on one it was twice that on another. A search for an id answers with a short redirect, whose share says little.
 - **p50, p99**: open model, requests at a fixed rate of a quarter of the closed model's, %.0f a second at most, whether or not earlier ones were answered.
   A latency counts from the moment that the request was planned for. "p99 bare" is the bare handler's at the same rate, so what the machine itself adds.
   Short runs have few samples, %d at least where the page allows, and their p99 is then near the slowest.
