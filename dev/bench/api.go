@@ -24,9 +24,11 @@ type api struct {
 	box    *sandbox.Server
 
 	mu    sync.Mutex
-	calls map[int64][]span // by app
+	ended *sync.Cond
+	calls map[int64][]*span // by app
 }
 
+// span is how long an answer took; to is zero while it is being made.
 type span struct{ from, to time.Time }
 
 func startAPI(ctx context.Context, apps []seed.App) (*api, error) {
@@ -45,7 +47,8 @@ func startAPI(ctx context.Context, apps []seed.App) (*api, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &api{url: "http://" + l.Addr().String(), box: box, calls: map[int64][]span{}}
+	a := &api{url: "http://" + l.Addr().String(), box: box, calls: map[int64][]*span{}}
+	a.ended = sync.NewCond(&a.mu)
 	a.server = &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: a.timed(box.API())}
 	go func() { _ = a.server.Serve(l) }()
 	return a, nil
@@ -54,31 +57,42 @@ func startAPI(ctx context.Context, apps []seed.App) (*api, error) {
 // timed notes how long each answer took, from its request's head on.
 func (a *api) timed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		from := time.Now()
-		next.ServeHTTP(w, r)
-		to := time.Now()
 		id, err := strconv.ParseInt(r.URL.Query().Get("sdkappid"), 10, 64)
 		if err != nil {
+			next.ServeHTTP(w, r)
 			return
 		}
+		call := &span{from: time.Now()}
+		a.mu.Lock()
+		a.calls[id] = append(a.calls[id], call)
+		a.mu.Unlock()
+		next.ServeHTTP(w, r)
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		a.calls[id] = append(a.calls[id], span{from, to})
+		call.to = time.Now()
+		a.ended.Broadcast()
 	})
 }
 
-// took is the time that the first answers for an app took between two moments, and how many there were in all. It
-// forgets them. Behind an apply's own two calls there can be the read-back, which belongs to nobody who waits.
+// took is the time that the first answers for an app took which began between two moments, and how many there were in
+// all. It forgets them. Behind an apply's own two calls there can be the read-back, which belongs to nobody who waits.
 func (a *api) took(id int64, from, to time.Time, first int) (total time.Duration, n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, s := range a.calls[id] {
-		if s.from.Before(from) || s.to.After(to) {
+		if s.from.Before(from) || s.from.After(to) {
 			continue
 		}
-		if n++; n <= first {
-			total += s.to.Sub(s.from)
+		if n++; n > first {
+			continue
 		}
+		for s.to.IsZero() { // who asked can have the answer before its end is noted here
+			a.ended.Wait()
+		}
+		if s.to.After(to) {
+			s.to = to
+		}
+		total += s.to.Sub(s.from)
 	}
 	delete(a.calls, id)
 	return total, n
