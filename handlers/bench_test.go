@@ -21,7 +21,7 @@ import (
 	"callboard/tencent"
 )
 
-// measured is a console over a seeded SQLite file, asked without a network in between.
+// measured is a console over a seeded database, asked without a network in between.
 type measured struct {
 	pages  http.Handler
 	cookie string
@@ -35,9 +35,8 @@ const (
 	measuredRegion  = "measured"
 )
 
-func newMeasured(b *testing.B) *measured {
+func newMeasured(b *testing.B, db storetest.Database) *measured {
 	b.Helper()
-	db := storetest.SQLite(b)
 	o := seed.Options{Database: db.Address, Keys: db.Keys, Entries: measuredEntries, Apps: measuredApps, Region: measuredRegion, Host: "127.0.0.1", Now: time.Now()}
 	seeded, err := seed.Fill(context.Background(), o, func(string) {})
 	if err != nil {
@@ -118,7 +117,13 @@ func (m *measured) run(b *testing.B, path string) {
 }
 
 func BenchmarkPages(b *testing.B) {
-	m := newMeasured(b)
+	b.Run("sqlite", func(b *testing.B) { measurePages(b, storetest.SQLite(b)) })
+	b.Run("postgres", func(b *testing.B) { measurePages(b, storetest.Postgres(b)) })
+}
+
+func measurePages(b *testing.B, db storetest.Database) {
+	b.Helper()
+	m := newMeasured(b, db)
 	for _, p := range []struct{ name, path string }{
 		{"history", "/history"},
 		{"tab", "/history?state=refused"},
