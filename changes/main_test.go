@@ -247,10 +247,10 @@ func (r *rig) change(number int64) store.Change {
 // steps are the names of a change's timeline, in order.
 func (r *rig) steps(number int64) string {
 	r.t.Helper()
-	list, err := r.store.Steps(r.ctx(), number)
+	e, err := r.store.WholeEntry(r.ctx(), number)
 	r.must(err)
-	names := make([]string, 0, len(list))
-	for _, s := range list {
+	names := make([]string, 0, len(e.Steps))
+	for _, s := range e.Steps {
 		names = append(names, s.Name)
 	}
 	return strings.Join(names, " ")

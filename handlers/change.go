@@ -46,11 +46,8 @@ func (s *server) entryOf(ctx context.Context, number int64) (e entry, err error)
 	if err != nil {
 		return e, err
 	}
-	e.Change, e.app, e.call, e.beside = whole.Change, whole.Of, whole.Call, whole.Beside
+	e.Change, e.app, e.call, e.steps, e.beside = whole.Change, whole.Of, whole.Call, whole.Steps, whole.Beside
 	if e.configs, err = s.Store.Configurations(ctx, e.Previous, e.Wanted, e.Found, e.ReadBack); err != nil {
-		return e, err
-	}
-	if e.steps, err = s.Store.Steps(ctx, number); err != nil {
 		return e, err
 	}
 	e.diff = changes.Compare(e.configs[e.Previous], e.configs[e.after()])

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -560,50 +559,6 @@ func (s *Store) KeepReadBack(ctx context.Context, a Actor, number int64, c Confi
 // Change returns one entry.
 func (s *Store) Change(ctx context.Context, number int64) (Change, error) {
 	return found(scanChange(s.row(ctx, `SELECT `+changeColumns+` FROM changes WHERE changes.number = $1`, number)))
-}
-
-// Steps returns a change's timeline in order.
-func (s *Store) Steps(ctx context.Context, number int64) ([]Step, error) {
-	return all(ctx, s, func(r scanner) (Step, error) {
-		var st Step
-		err := r.Scan(&st.At, &st.Name, &st.Code, &st.Detail)
-		return st, err
-	}, `SELECT at, step, code, detail FROM change_steps WHERE number = $1 ORDER BY seq`, number)
-}
-
-// Exchange is the sanitised request and answer of a change.
-type Exchange struct {
-	Request    []byte
-	Answer     []byte
-	AnswerSize int64
-	AnswerCut  bool
-}
-
-// WholeEntry is an entry with what its page shows beside it.
-type WholeEntry struct {
-	Change
-	Of     App       // its app as it is now
-	Call   *Exchange // nil when no call was made
-	Beside Beside
-}
-
-// WholeEntry returns one entry; ErrNotFound when there is none.
-func (s *Store) WholeEntry(ctx context.Context, number int64) (WholeEntry, error) {
-	var e WholeEntry
-	var x Exchange
-	var called, cut bool
-	var version int64
-	fields := slices.Concat(e.fields(), e.Beside.fields(), []any{&version, &called, &x.Request, &x.Answer, &x.AnswerSize, &cut})
-	_, err := found(e, s.row(ctx, `SELECT `+changeColumns+`, `+besideColumns+`, apps.row_version, x.number IS NOT NULL, x.request, x.answer, COALESCE(x.answer_size, 0), COALESCE(x.answer_cut, 0) = 1
-		FROM changes JOIN apps ON apps.sdkappid = changes.sdkappid LEFT JOIN exchanges x ON x.number = changes.number WHERE changes.number = $1`, number, relatedLook).Scan(fields...))
-	if err != nil {
-		return e, err
-	}
-	if x.AnswerCut = cut; called {
-		e.Call = &x
-	}
-	e.Of, err = s.apps.at(ctx, s, e.SDKAppID, version)
-	return e, err
 }
 
 const changeColumns = `changes.number, changes.kind, changes.sdkappid, changes.app, changes.environment, changes.region, changes.host, changes.call, changes.attempt, COALESCE(changes.plan, ''), COALESCE(changes.origin, 0),

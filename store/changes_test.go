@@ -119,9 +119,9 @@ func TestIntent(t *testing.T) {
 		n := f.open(p, 4294967295)
 		same(t, "the row", store.Change{Number: n, Kind: store.KindChange, SDKAppID: aurora, App: "Aurora", Environment: store.Production, Region: "singapore", Host: "h.example", Call: "update_callback",
 			Attempt: ptr[int64](4294967295), Plan: "p", Outcome: store.Pending, Actor: mei, Reason: "because", Summary: `{"url":true}`, Previous: confA.Digest(), Wanted: confB.Digest(), StartedAt: start + minute}, f.change(n), byTheDatabase)
-		steps, err := f.Steps(ctx(t), n)
+		e, err := f.WholeEntry(ctx(t), n)
 		f.must(err)
-		same(t, "steps", []store.Step{{At: start - 5, Name: store.StepOpened}, {At: start, Name: store.StepPlanned}, {At: start + minute, Name: store.StepIntent}}, steps)
+		same(t, "steps", []store.Step{{At: start - 5, Name: store.StepOpened}, {At: start, Name: store.StepPlanned}, {At: start + minute, Name: store.StepIntent}}, e.Steps)
 		if _, err := storetest.Exchange(ctx(t), f.Store, n); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("an exchange before the call: %v", err)
 		}

@@ -229,10 +229,10 @@ func (f fixture) change(number int64) store.Change {
 
 func (f fixture) steps(number int64) string {
 	f.t.Helper()
-	list, err := f.Steps(ctx(f.t), number)
+	e, err := f.WholeEntry(ctx(f.t), number)
 	f.must(err)
-	names := make([]string, 0, len(list))
-	for _, st := range list {
+	names := make([]string, 0, len(e.Steps))
+	for _, st := range e.Steps {
 		names = append(names, st.Name)
 	}
 	return strings.Join(names, " ")
@@ -387,5 +387,6 @@ func (f fixture) emptied(t *testing.T) fixture {
 		}
 	}
 	f.exec(`UPDATE audit_head SET number = 0, mac = $1`, []byte{})
+	store.Forget(f.Store)
 	return f
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"callboard/store"
 	"callboard/store/storetest"
 )
@@ -122,13 +124,14 @@ func (f fixture) short(list []store.Change) (short []store.Entry) {
 	return short
 }
 
-func TestEntriesListedFromMemoryAreAsTheyAre(t *testing.T) {
+func TestEntriesFromMemoryAreAsTheyAre(t *testing.T) {
 	both(t, func(t *testing.T, db storetest.Database) {
 		f := newFixture(t, db)
 		f.many(30) // more than are read one by one
 		// Another process on the same database, whose memory knows nothing of what this one does.
 		other := fixture{Store: db.Open(t, nil), t: t, db: db, clock: f.clock}
 		var n int64
+		var from store.Plan
 		settle := func(how string) func() error {
 			return func() error {
 				return f.Settle(ctx(t), mei, n, store.Settlement{Settled: how, Cause: store.CauseByHand, Reason: "r", Found: &confB})
@@ -154,6 +157,17 @@ func TestEntriesListedFromMemoryAreAsTheyAre(t *testing.T) {
 				f.read(aurora, confC)
 				return nil
 			}},
+			{"a plan made from it", func() (err error) {
+				p := newPlan(aurora, "from it")
+				p.Origin = f.app(aurora).Drift
+				from, err = f.AddPlan(ctx(t), mei, p, confA)
+				return err
+			}},
+			{"a change made from it", func() error { n = f.open(from, 9000); return nil }},
+			{"its unknown end", func() error { return f.CloseChange(ctx(t), mei, n, ending(store.Unknown)) }},
+			{"a drift meanwhile", func() error { f.read(aurora, confB); return nil }},
+			{"its late success", settle(store.Applied)},
+			{"one after the drift", func() error { f.applied(confC); return nil }},
 			{"all of them at once", func() error { f.exec(`UPDATE changes SET summary = 'changed'`); return nil }},
 		} {
 			f.must(a.do())
@@ -164,8 +178,27 @@ func TestEntriesListedFromMemoryAreAsTheyAre(t *testing.T) {
 				f.must(err)
 				same(t, "entries after "+a.name, f.short(list), entries.Entries)
 			}
+			f.wholeEntries(a.name, list, f, other)
 		}
 	})
+}
+
+// wholeEntries compares the newest entries with those of a store that remembers nothing.
+func (f fixture) wholeEntries(after string, list []store.Change, stores ...fixture) {
+	f.t.Helper()
+	fresh := f.db.Open(f.t, nil)
+	for _, c := range list[:5] {
+		want, err := fresh.WholeEntry(ctx(f.t), c.Number)
+		f.must(err)
+		same(f.t, "the entry after "+after, c, want.Change)
+		for _, s := range stores {
+			for range 2 {
+				got, err := s.WholeEntry(ctx(f.t), c.Number)
+				f.must(err)
+				same(f.t, "the whole entry after "+after, want, got, cmp.AllowUnexported(store.Beside{}))
+			}
+		}
+	}
 }
 
 // many adds n entries that look like real ones.

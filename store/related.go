@@ -23,11 +23,11 @@ type Beside struct {
 	drift        int64
 }
 
-// besideColumns are those of Beside for the entry of the query, which looks at $2 entries of the app.
-var besideColumns = `EXISTS (SELECT 1 FROM changes later WHERE later.origin = changes.number), EXISTS (SELECT 1 FROM plans WHERE plans.origin = changes.number),
-	COALESCE((` + besides(`>`, `ASC`, `part.kind = 'drift'`) + `), 0)`
+// besideColumns are those of Beside for the entry of the query, which looks at $2 entries of the app. A new entry of the
+// app writes the app's row, and so does an old one that makes our record late; a plan does not.
+var besideColumns = `EXISTS (SELECT 1 FROM changes later WHERE later.origin = changes.number), COALESCE((` + besides(`>`, `ASC`, `part.kind = 'drift'`) + `), 0)`
 
-func (b *Beside) fields() []any { return []any{&b.later, &b.plans, &b.drift} }
+const plansColumn = `EXISTS (SELECT 1 FROM plans WHERE plans.origin = changes.number)`
 
 // Related looks up what belongs to an entry, by indexes alone. A drift and what ended it are found over at most 50
 // entries of the app.

@@ -268,7 +268,6 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 		"PlanState":     func(f fixture) error { return one(f.PlanState(ctx(f.t), newPlan(aurora, "x"))) },
 		"Session":       func(f fixture) error { return one(f.Session(ctx(f.t), "s1", long)) },
 		"Related":       func(f fixture) error { return one(f.Related(ctx(f.t), f.change(4), store.Beside{})) },
-		"Steps":         func(f fixture) error { return one(f.Steps(ctx(f.t), 1)) },
 		"UserByName":    func(f fixture) error { return one(f.UserByName(ctx(f.t), "mei")) },
 		"Outcomes":      func(f fixture) error { return one2(f.Outcomes(ctx(f.t), 1)) },
 		"AnswerTimes":   func(f fixture) error { return one(f.AnswerTimes(ctx(f.t), 1)) },

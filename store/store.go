@@ -88,8 +88,9 @@ type Store struct {
 	known      *memo[string, Configuration] // by digest
 	apps       rowMemo[App]
 	entries    rowMemo[Entry]
-	begun      *memo[int64, beginning] // by number
-	read       *memo[int64, string]    // digests by reading
+	told       *memo[int64, versioned[told]] // by number
+	begun      *memo[int64, beginning]       // by number
+	read       *memo[int64, string]          // digests by reading
 	close      func() error
 }
 
@@ -142,8 +143,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 
 func (s *Store) use(o Options) {
 	s.keys = o.Keys
-	s.known, s.begun, s.read = newMemo[string, Configuration](keptConfigurations), newMemo[int64, beginning](keptRows), newMemo[int64, string](keptRows)
-	s.apps, s.entries = memoOfApps(), memoOfEntries()
+	s.forget()
 	s.clock = o.Clock
 	if s.clock == nil {
 		s.clock = time.Now
@@ -151,6 +151,12 @@ func (s *Store) use(o Options) {
 	if s.reached = o.Reached; s.reached == nil {
 		s.reached = func(string) {}
 	}
+}
+
+// forget empties the memory.
+func (s *Store) forget() {
+	s.known, s.begun, s.read = newMemo[string, Configuration](keptConfigurations), newMemo[int64, beginning](keptRows), newMemo[int64, string](keptRows)
+	s.apps, s.entries, s.told = memoOfApps(), memoOfEntries(), newMemo[int64, versioned[told]](keptWhole)
 }
 
 // OpenToRead connects to a database that a console uses, beside that console: it writes nothing, makes no file and leaves
