@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -47,30 +47,28 @@ func openPostgresToRead(ctx context.Context, address string) (*Store, error) {
 // matches for few. Compiling takes longer than such a statement.
 var oneIndex = map[string]string{"enable_bitmapscan": "off", "jit": "off"}
 
+// mostConnections is how many connections one console opens.
+const mostConnections = 16
+
 func connectPostgres(ctx context.Context, address string, settings map[string]string) (*Store, error) {
-	config, err := pgxpool.ParseConfig(address)
+	config, err := pgx.ParseConfig(address)
 	if err != nil {
 		// The parser's error may quote the address, and with it the password.
 		return nil, errors.New("the database address is not understood; expected postgres://user:password@host:port/name")
 	}
-	config.ConnConfig.ConnectTimeout = 3 * time.Second
-	config.MaxConns = 16
-	maps.Copy(config.ConnConfig.RuntimeParams, oneIndex)
-	maps.Copy(config.ConnConfig.RuntimeParams, settings)
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return nil, fmt.Errorf("opening the database: %w", err)
+	config.ConnectTimeout = 3 * time.Second
+	maps.Copy(config.RuntimeParams, oneIndex)
+	maps.Copy(config.RuntimeParams, settings)
+	db := stdlib.OpenDB(*config)
+	db.SetMaxOpenConns(mostConnections)
+	db.SetMaxIdleConns(mostConnections)
+	db.SetConnMaxIdleTime(30 * time.Minute)
+	db.SetConnMaxLifetime(time.Hour) // after which a server that took over gets its share
+	if err := db.PingContext(ctx); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("reaching the database at %s: %w", config.Host, err)
 	}
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
-		return nil, fmt.Errorf("reaching the database at %s: %w", config.ConnConfig.Host, err)
-	}
-	db := stdlib.OpenDBFromPool(pool)
-	return &Store{dialect: postgresDialect, writer: db, reader: db, close: func() error {
-		err := db.Close()
-		pool.Close()
-		return err
-	}}, nil
+	return &Store{dialect: postgresDialect, writer: db, reader: db, close: db.Close}, nil
 }
 
 // lockOptions lets several processes start on one PostgreSQL database together; a SQLite file has one owner.

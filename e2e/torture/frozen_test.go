@@ -80,12 +80,10 @@ func (r *rig) standing(s *store.Store, app int64, numbers ...int64) []string {
 	}
 	must(r.t, rows.Err())
 	for _, n := range numbers {
-		c, err := s.Change(r.t.Context(), n)
+		c, err := s.WholeEntry(r.t.Context(), n)
 		must(r.t, err)
 		list = append(list, fmt.Sprint(n, c.Outcome, c.Settled, c.SettledAt, c.Cause, c.ReadBack, c.ReadBackAt))
-		steps, err := s.Steps(r.t.Context(), n)
-		must(r.t, err)
-		for _, st := range steps {
+		for _, st := range c.Steps {
 			list = append(list, fmt.Sprint(n, st.At, st.Name, st.Detail))
 		}
 	}

@@ -88,9 +88,9 @@ func (r *rig) freeze(s *store.Store, other *process, app int64, point string, se
 	before := r.writes(app)
 	sleeper.signal(syscall.SIGCONT)
 	r.until("the sleeper's own ending", 10*time.Millisecond, func() bool {
-		steps, err := s.Steps(r.t.Context(), change.Number)
+		e, err := s.WholeEntry(r.t.Context(), change.Number)
 		must(r.t, err)
-		return slices.ContainsFunc(steps, func(st store.Step) bool { return st.Name == store.StepLate })
+		return slices.ContainsFunc(e.Steps, func(st store.Step) bool { return st.Name == store.StepLate })
 	})
 	must(r.t, <-answered)
 	sleeper.stop()
