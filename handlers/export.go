@@ -141,6 +141,8 @@ func beginCSV(out *bufio.Writer) (each func(exported) error, end func() error) {
 	for i, column := range columns {
 		line[i] = column.name
 	}
+	// Without the mark Excel takes the file for the code page of the machine, and Chinese for nonsense.
+	_, _ = out.WriteString("\ufeff") // table.Write reports what out could not take
 	head := table.Write(line)
 	each = func(x exported) error {
 		if head != nil {

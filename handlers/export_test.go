@@ -18,7 +18,11 @@ import (
 func table(t *testing.T, p page) (head []string, lines []map[string]string) {
 	t.Helper()
 	wantStatus(t, p, http.StatusOK)
-	all, err := csv.NewReader(strings.NewReader(p.Body.String())).ReadAll()
+	body, marked := strings.CutPrefix(p.Body.String(), "\ufeff")
+	if !marked {
+		t.Error("Excel would not take it for UTF-8")
+	}
+	all, err := csv.NewReader(strings.NewReader(body)).ReadAll()
 	must(t, err)
 	for _, values := range all[1:] {
 		line := map[string]string{}
