@@ -292,21 +292,21 @@ func eventCards(v *views.CallbackPage, f callbackForm, r *store.Reading) {
 			if c.Group != g {
 				continue
 			}
-			row := eventRow(p, c, f, r)
+			key := eventKey{c.Word, slices.Contains(f.commands, c.Word), r != nil && r.Configuration.Has(c.Word), v.CanEdit}
 			if c.Kind != tencent.KindSetting {
 				events++
-				ticked += count(row.Ticked)
-				group.Added += count(row.Ticked && !row.InCloud)
-				group.Removed += count(!row.Ticked && row.InCloud)
+				ticked += count(key.ticked)
+				group.Added += count(key.ticked && !key.inCloud)
+				group.Removed += count(!key.ticked && key.inCloud)
 			}
-			if !f.shows(r, c.Word, row.Name) {
-				if row.Ticked {
+			if !f.shows(r, c.Word, p.T("command."+c.Word+".name")) {
+				if key.ticked {
 					v.Hidden = append(v.Hidden, c.Word)
 				}
 				continue
 			}
 			inGroup += count(c.Kind != tencent.KindSetting)
-			group.Rows = append(group.Rows, row)
+			group.Rows = append(group.Rows, views.Row[views.EventRow]{Key: key, Make: func() views.EventRow { return eventRow(p, c, key) }})
 		}
 		all, listed, shown = all+events, listed+ticked, shown+inGroup
 		group.Checked = map[bool]string{true: "true", false: "mixed"}[ticked == events]
@@ -350,14 +350,25 @@ func count(b bool) int {
 	return 0
 }
 
-func eventRow(p *i18n.Printer, c tencent.Command, f callbackForm, r *store.Reading) views.EventRow {
+// eventKey is all that the row of an event depends on.
+type eventKey struct {
+	word                     string
+	ticked, inCloud, canEdit bool
+}
+
+func eventRow(p *i18n.Printer, c tencent.Command, k eventKey) views.EventRow {
 	row := views.EventRow{ID: "ev-" + strings.ReplaceAll(c.Word, ".", "-"), Word: c.Word, Name: p.T("command." + c.Word + ".name"), When: p.T("command." + c.Word + ".when"),
-		Ticked: slices.Contains(f.commands, c.Word), InCloud: r != nil && r.Configuration.Has(c.Word), Switch: c.Kind == tencent.KindSetting,
-		Tags: tags(p, c, false), Sample: c.Sample}
+		Ticked: k.ticked, InCloud: k.inCloud, CanEdit: k.canEdit, Switch: c.Kind == tencent.KindSetting, Tags: tags(p, c, false), Sample: c.Sample}
 	if row.Switch {
 		row.Apart = p.T("form.policy_changed")
 	}
 	return row
+}
+
+// unlistedKey is the same of a word at its place among the cloud's.
+type unlistedKey struct {
+	place int
+	eventKey
 }
 
 // unlisted adds the words that the cloud has and our list lacks; they stay listed when they are unticked.
@@ -372,10 +383,12 @@ func unlisted(v *views.CallbackPage, f callbackForm, r *store.Reading) {
 		if _, known := tencent.FindCommand(w); known {
 			continue
 		}
-		row := views.EventRow{ID: fmt.Sprintf("ev-unlisted-%d", i), Word: w, Ticked: slices.Contains(f.commands, w), InCloud: true, When: p.T("form.unlisted_when"), Apart: p.T("form.unlisted_changed")}
+		row := views.EventRow{ID: fmt.Sprintf("ev-unlisted-%d", i), Word: w, Ticked: slices.Contains(f.commands, w), InCloud: true, CanEdit: v.CanEdit,
+			When: p.T("form.unlisted_when"), Apart: p.T("form.unlisted_changed")}
 		kept += count(row.Ticked)
 		if f.shows(r, w, "") {
-			group.Rows = append(group.Rows, row)
+			key := unlistedKey{i, eventKey{w, row.Ticked, true, v.CanEdit}}
+			group.Rows = append(group.Rows, views.Row[views.EventRow]{Key: key, Make: func() views.EventRow { return row }})
 		} else if row.Ticked {
 			v.Hidden = append(v.Hidden, w)
 		}
