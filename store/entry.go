@@ -20,7 +20,7 @@ type WholeEntry struct {
 }
 
 // told is an entry in memory. Whoever writes a step or an exchange writes the entry's row in the same transaction, so the
-// version of that row speaks for them too; that of the app's speaks for what is beside it, but for plans.
+// version of that row speaks for them too; that of the app's speaks for what is beside it, but for what Related asks anew.
 type told struct {
 	change Change
 	call   *Exchange

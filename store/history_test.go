@@ -131,6 +131,7 @@ func TestEntriesFromMemoryAreAsTheyAre(t *testing.T) {
 		// Another process on the same database, whose memory knows nothing of what this one does.
 		other := fixture{Store: db.Open(t, nil), t: t, db: db, clock: f.clock}
 		var n int64
+		var drift int64
 		var from store.Plan
 		settle := func(how string) func() error {
 			return func() error {
@@ -165,9 +166,9 @@ func TestEntriesFromMemoryAreAsTheyAre(t *testing.T) {
 			}},
 			{"a change made from it", func() error { n = f.open(from, 9000); return nil }},
 			{"its unknown end", func() error { return f.CloseChange(ctx(t), mei, n, ending(store.Unknown)) }},
-			{"a drift meanwhile", func() error { f.read(aurora, confB); return nil }},
 			{"its late success", settle(store.Applied)},
-			{"one after the drift", func() error { f.applied(confC); return nil }},
+			{"one more drift", func() error { f.read(aurora, confB); drift = f.app(aurora).Drift; return nil }},
+			{"one after the drift", func() error { n = f.applied(confC); return nil }},
 			{"all of them at once", func() error { f.exec(`UPDATE changes SET summary = 'changed'`); return nil }},
 		} {
 			f.must(a.do())
@@ -179,6 +180,26 @@ func TestEntriesFromMemoryAreAsTheyAre(t *testing.T) {
 				same(t, "entries after "+a.name, f.short(list), entries.Entries)
 			}
 			f.wholeEntries(a.name, list, f, other)
+		}
+		same(t, "beside the newest", fmt.Sprintf("origin 0, later [], plans [], drift %d, answered 0", drift), f.related(n))
+	})
+}
+
+// A version that a crash took back must not come again with other contents, so it follows the clock.
+func TestVersionsFollowTheClock(t *testing.T) {
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := newFixture(t, db)
+		f.opened(confB)
+		for _, table := range []string{"apps", "changes"} {
+			last := time.Now().UnixMilli() - 1
+			for range 3 {
+				f.exec(`UPDATE ` + table + ` SET environment = environment`)
+				version := f.number(`SELECT row_version FROM ` + table)
+				if version <= last {
+					t.Errorf("%s: version %d after %d", table, version, last)
+				}
+				last = version
+			}
 		}
 	})
 }

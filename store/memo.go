@@ -11,7 +11,7 @@ const (
 	keptEntries = 2_000
 )
 
-// keptWhole bounds how many entries stay in memory with all that their pages show, a few kilobytes each.
+// keptWhole bounds how many entries stay in memory with all that their pages show: a few kilobytes each, seventy at most.
 const keptWhole = 100
 
 // memo keeps what was read. What may change under its key is kept with something that tells whether it has. It starts

@@ -47,7 +47,8 @@ func openPostgresToRead(ctx context.Context, address string) (*Store, error) {
 // matches for few. Compiling takes longer than such a statement.
 var oneIndex = map[string]string{"enable_bitmapscan": "off", "jit": "off"}
 
-// mostConnections is how many connections one console opens.
+// mostConnections is how many connections one console uses at once. One that a statement was given up on may be closed a
+// few seconds after another took its place.
 const mostConnections = 16
 
 func connectPostgres(ctx context.Context, address string, settings map[string]string) (*Store, error) {

@@ -13,7 +13,7 @@ type Related struct {
 	Origin   *Change  // what it repeats, restores or answers; nil for none, or when it is no longer kept
 	Later    []Change // what was made from it, newest first, at most 5
 	Plans    []Plan   // plans made from it that became no change, newest first, at most 5; expired ones too
-	Drift    int64    // the drift that stood when it began, 0 for none
+	Drift    int64    // the drift that stood when it began, 0 for none, or when it is no longer kept
 	Answered int64    // of a drift: the entry that ended it, 0 for none
 }
 
@@ -23,8 +23,8 @@ type Beside struct {
 	drift        int64
 }
 
-// besideColumns are those of Beside for the entry of the query, which looks at $2 entries of the app. A new entry of the
-// app writes the app's row, and so does an old one that makes our record late; a plan does not.
+// besideColumns are those of Beside for the entry of the query, which looks at $2 entries of the app. Whatever makes them
+// others writes the app's row, as a new entry does and one that becomes our record; plans and pruning do not.
 var besideColumns = `EXISTS (SELECT 1 FROM changes later WHERE later.origin = changes.number), COALESCE((` + besides(`>`, `ASC`, `part.kind = 'drift'`) + `), 0)`
 
 const plansColumn = `EXISTS (SELECT 1 FROM plans WHERE plans.origin = changes.number)`
@@ -32,7 +32,12 @@ const plansColumn = `EXISTS (SELECT 1 FROM plans WHERE plans.origin = changes.nu
 // Related looks up what belongs to an entry, by indexes alone. A drift and what ended it are found over at most 50
 // entries of the app.
 func (s *Store) Related(ctx context.Context, c Change, b Beside) (r Related, err error) {
-	r.Drift = b.drift
+	if b.drift != 0 {
+		// Asked anew, as it may have been pruned.
+		if err := s.row(ctx, `SELECT COALESCE(MAX(number), 0) FROM changes WHERE number = $1`, b.drift).Scan(&r.Drift); err != nil {
+			return r, unavailable(err)
+		}
+	}
 	if c.Origin != 0 {
 		origin, err := s.changes(ctx, `SELECT `+changeColumns+` FROM changes WHERE changes.number = $1 AND changes.sdkappid = $2`, c.Origin, c.SDKAppID)
 		if err != nil {

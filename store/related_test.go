@@ -38,6 +38,9 @@ func TestRelated(t *testing.T) {
 		} {
 			same(t, "what belongs to the entry", want, f.related(number))
 		}
+		f.exec(`DELETE FROM change_steps WHERE number = 2`)
+		f.exec(`DELETE FROM changes WHERE number = 2`)
+		same(t, "what stood beside a drift that was pruned", "origin 0, later [], plans [], drift 0, answered 0", f.related(3))
 		f.exec(`UPDATE changes SET origin = 1 WHERE number > 1`)
 		f.end(f.opened(confB), ending(store.Refused))
 		f.exec(`UPDATE changes SET origin = 1 WHERE number > 1`)

@@ -15,7 +15,7 @@ import (
 type Base struct {
 	P       *i18n.Printer
 	Assets  Assets
-	Written *Written // of the console, for pages with long lists
+	Written *Written // of the console, for pages with many rows
 	Title   string
 	Theme   string // "light", "dark", or "" as the system
 	User    *User  // nil: nobody is signed in

@@ -11,14 +11,14 @@ import (
 // keptRows bounds how many written rows stay in memory, one or two kilobytes each.
 const keptRows = 2000
 
-// Written remembers how rows of long lists were written. Most rows say the same whenever somebody looks, as what has
-// ended changes no more. It starts anew when full. The zero value is ready; it is safe for concurrent use.
+// Written remembers how rows were written. Most say the same whenever somebody looks, as what has ended changes no more and
+// events are always the same. It starts anew when full. The zero value is ready; it is safe for concurrent use.
 type Written struct {
 	mu   sync.RWMutex
 	rows map[rowKey]string
 }
 
-// Row is a row of a long list that is made only where nobody remembers how it was written. Key is comparable, and says all
+// Row is a row that is made only where nobody remembers how it was written. Key is comparable, and says all
 // that the row depends on but the language.
 type Row[T any] struct {
 	Key  any

@@ -66,11 +66,13 @@ func (a *api) timed(next http.Handler) http.Handler {
 		a.mu.Lock()
 		a.calls[id] = append(a.calls[id], call)
 		a.mu.Unlock()
+		defer func() { // also when the sandbox cuts the connection
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			call.to = time.Now()
+			a.ended.Broadcast()
+		}()
 		next.ServeHTTP(w, r)
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		call.to = time.Now()
-		a.ended.Broadcast()
 	})
 }
 
