@@ -29,10 +29,14 @@ const oldChanges = `SELECT c.number FROM changes c WHERE c.number > $1 AND c.num
 	AND NOT EXISTS (SELECT 1 FROM apps a WHERE a.sdkappid = c.sdkappid AND (c.number = a.last_number OR c.number = a.record_number OR c.number = a.drifted))
 	AND NOT EXISTS (SELECT 1 FROM apps a JOIN readings r ON r.id = a.reading_id WHERE a.sdkappid = c.sdkappid AND r.drift_number = c.number)`
 
+// ofOldChanges says the bounds of the step once more for the table itself. Without them PostgreSQL may walk a long table from
+// its beginning, where all that was removed a moment ago still stands.
+const ofOldChanges = ` WHERE number > $1 AND number <= $2 AND number IN (` + oldChanges + `)`
+
 var prunings = []pruned{
 	{
 		`SELECT COALESCE(MAX(b.number), 0), COALESCE(MIN(b.started_at), 0) FROM (SELECT number, started_at FROM changes WHERE number > $1 ORDER BY number LIMIT $2) b`,
-		[]string{`DELETE FROM exchanges WHERE number IN (` + oldChanges + `)`, `DELETE FROM change_steps WHERE number IN (` + oldChanges + `)`, `DELETE FROM changes WHERE number IN (` + oldChanges + `)`},
+		[]string{`DELETE FROM exchanges` + ofOldChanges, `DELETE FROM change_steps` + ofOldChanges, `DELETE FROM changes` + ofOldChanges},
 	},
 	{
 		`SELECT COALESCE(MAX(b.made_at), 0), COALESCE(MIN(b.made_at), 0) FROM (SELECT made_at FROM plans WHERE made_at > $1 ORDER BY made_at LIMIT $2) b`,
