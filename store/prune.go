@@ -29,8 +29,8 @@ const oldChanges = `SELECT c.number FROM changes c WHERE c.number > $1 AND c.num
 	AND NOT EXISTS (SELECT 1 FROM apps a WHERE a.sdkappid = c.sdkappid AND (c.number = a.last_number OR c.number = a.record_number OR c.number = a.drifted))
 	AND NOT EXISTS (SELECT 1 FROM apps a JOIN readings r ON r.id = a.reading_id WHERE a.sdkappid = c.sdkappid AND r.drift_number = c.number)`
 
-// ofOldChanges says the bounds of the step once more for the table itself. Without them PostgreSQL may walk a long table from
-// its beginning, where all that was removed a moment ago still stands.
+// ofOldChanges says the bounds of the step once more for the table itself. Without them PostgreSQL, once it plans for any
+// bounds, reads a long table whole for two hundred rows of it.
 const ofOldChanges = ` WHERE number > $1 AND number <= $2 AND number IN (` + oldChanges + `)`
 
 var prunings = []pruned{
