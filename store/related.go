@@ -34,7 +34,7 @@ const plansColumn = `EXISTS (SELECT 1 FROM plans WHERE plans.origin = changes.nu
 func (s *Store) Related(ctx context.Context, c Change, b Beside) (r Related, err error) {
 	if b.drift != 0 {
 		// Asked anew, as it may have been pruned.
-		if err := s.row(ctx, `SELECT COALESCE(MAX(number), 0) FROM changes WHERE number = $1`, b.drift).Scan(&r.Drift); err != nil {
+		if err := s.row(ctx, `SELECT COALESCE((SELECT number FROM changes WHERE number = $1), 0)`, b.drift).Scan(&r.Drift); err != nil {
 			return r, unavailable(err)
 		}
 	}

@@ -18,8 +18,8 @@ type Written struct {
 	rows map[rowKey]string
 }
 
-// Row is a row that is made only where nobody remembers how it was written. Key is comparable, and says all
-// that the row depends on but the language.
+// Row is a row that is made only where nobody remembers how it was written. Key is comparable, and says all that the row
+// depends on but the language.
 type Row[T any] struct {
 	Key  any
 	Make func() T
