@@ -454,7 +454,7 @@ func TestOpenChange(t *testing.T) {
 		r.sandbox.Script(sandbox.Fault{SDKAppID: id, Command: "update_callback", Gate: "open", Code: 100002})
 		done := r.applyBeside(r.Service, mine)
 		r.awaitGate("open")
-		st, err := r.store.PlanState(r.ctx(), mine)
+		_, st, err := r.store.Plan(r.ctx(), mine.ID)
 		r.must(err)
 		var open *store.OpenChangeError
 		if n, err := second.Apply(r.ctx(), mei, id, theirs.ID, nil); !errors.As(err, &open) || open.Number != st.Number || n != 0 {
@@ -598,7 +598,7 @@ func TestFrozenWriter(t *testing.T) {
 			r.sandbox.Script(sandbox.Fault{SDKAppID: id, Command: "get_callback", Gate: "frozen"})
 			done := r.applyBeside(r.Service, p)
 			r.awaitGate("frozen")
-			st, err := r.store.PlanState(r.ctx(), p)
+			_, st, err := r.store.Plan(r.ctx(), p.ID)
 			r.must(err)
 			r.pass("lease", st.Number, 0)
 			if test.taken {

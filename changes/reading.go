@@ -12,6 +12,7 @@ import (
 // View is what is known of an app's callback after a look.
 type View struct {
 	App     store.App
+	Open    int64          // the app's open change, 0 for none
 	Reading *store.Reading // the newest reading, nil while there is none
 	Fresh   bool           // the reading was made by this look
 	Rested  bool           // no call was made because the host did not answer a moment ago
@@ -77,7 +78,7 @@ func (s *Service) look(ctx context.Context, a store.Actor, sdkappid int64, polit
 		if err != nil {
 			return v, s.unkept(ctx, &v, err)
 		}
-		v.App = kept.Of
+		v.App, v.Open = kept.Of, kept.Open
 		if kept.Configuration.Equal(*found) {
 			v.Reading, v.Fresh = &kept.Reading, true
 			return v, nil
@@ -96,13 +97,21 @@ func (s *Service) unkept(ctx context.Context, v *View, err error) error {
 }
 
 func (s *Service) lastReading(ctx context.Context, v *View) error {
-	app, err := s.store.App(ctx, v.App.SDKAppID)
-	if err != nil {
+	var err error
+	if v.App, v.Open, err = s.store.AppWithOpen(ctx, v.App.SDKAppID); err != nil {
 		return err
 	}
-	v.App = app
-	v.Reading, err = s.reading(ctx, app.SDKAppID, app.ReadingID)
+	v.Reading, err = s.reading(ctx, v.App.SDKAppID, v.App.ReadingID)
 	return err
+}
+
+// OpenedOn is what a form that was opened on a reading shows, without a look; Reading is nil when the app has no such one.
+func (s *Service) OpenedOn(ctx context.Context, sdkappid, reading int64) (v View, err error) {
+	if v.App, v.Open, err = s.store.AppWithOpen(ctx, sdkappid); err != nil {
+		return v, err
+	}
+	v.Reading, err = s.reading(ctx, sdkappid, reading)
+	return v, err
 }
 
 // target says where and as whom calls for an app are made. ErrNoRegion and store.ErrKeys come with the app.

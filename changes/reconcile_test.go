@@ -332,7 +332,7 @@ func TestLateWriter(t *testing.T) {
 				r.sandbox.Script(fault)
 				done := r.applyBeside(r.Service, p)
 				r.awaitGate(name)
-				st, err := r.store.PlanState(r.ctx(), p)
+				_, st, err := r.store.Plan(r.ctx(), p.ID)
 				r.must(err)
 				r.pass("lease", st.Number, 0)
 				second.poke()

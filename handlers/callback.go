@@ -43,17 +43,17 @@ func readCallback(c echo.Context) callbackForm {
 
 // showCallback opens the form on what Tencent has now, or on the last reading, marked as old.
 func (s *server) showCallback(c echo.Context) error {
-	a, err := s.app(c)
+	id, err := appNumber(c)
 	if err != nil {
 		return err
 	}
-	v, err := s.Changes.Peek(c.Request().Context(), actor(c), a.SDKAppID)
+	v, err := s.Changes.Peek(c.Request().Context(), actor(c), id)
 	if err != nil {
 		return err
 	}
 	f := callbackForm{opened: s.Clock().UnixMilli()}
 	f.fill(v.Reading)
-	notice, err := s.restore(c, a, &f, v)
+	notice, err := s.restore(c, &f, v)
 	if err != nil {
 		return err
 	}
@@ -70,15 +70,15 @@ func (f *callbackForm) fill(r *store.Reading) {
 
 // postCallback reviews, or does what one of the form's other buttons asks and shows the form again.
 func (s *server) postCallback(c echo.Context) error {
-	a, err := s.app(c)
+	id, err := appNumber(c)
 	if err != nil {
 		return err
 	}
 	f := readCallback(c)
 	if f.do == "" {
-		return s.review(c, a, f)
+		return s.review(c, id, f)
 	}
-	v, err := s.formView(c, a, f)
+	v, err := s.formView(c, id, f)
 	if err != nil {
 		return err
 	}
@@ -87,19 +87,11 @@ func (s *server) postCallback(c echo.Context) error {
 }
 
 // formView is what the form compares with: a new reading when the person asked for one, else the one it was opened on.
-func (s *server) formView(c echo.Context, a store.App, f callbackForm) (changes.View, error) {
-	ctx := c.Request().Context()
+func (s *server) formView(c echo.Context, sdkappid int64, f callbackForm) (changes.View, error) {
 	if f.do == "read" {
-		return s.Changes.Look(ctx, actor(c), a.SDKAppID)
+		return s.Changes.Look(c.Request().Context(), actor(c), sdkappid)
 	}
-	v := changes.View{App: a}
-	r, err := s.Store.Reading(ctx, a.SDKAppID, f.reading)
-	if err == nil {
-		v.Reading = &r
-	} else if !errors.Is(err, store.ErrNotFound) {
-		return v, err
-	}
-	return v, nil
+	return s.Changes.OpenedOn(c.Request().Context(), sdkappid, f.reading)
 }
 
 // press does what a button says to the form.
@@ -181,11 +173,11 @@ func (f *callbackForm) proposal(sdkappid int64) changes.Proposal {
 }
 
 // review stores the plan and leads to its page; mistakes come back at their fields.
-func (s *server) review(c echo.Context, a store.App, f callbackForm) error {
-	plan, err := s.Changes.MakePlan(c.Request().Context(), actor(c), f.proposal(a.SDKAppID))
+func (s *server) review(c echo.Context, sdkappid int64, f callbackForm) error {
+	plan, err := s.Changes.MakePlan(c.Request().Context(), actor(c), f.proposal(sdkappid))
 	var problems changes.Problems
 	if errors.As(err, &problems) {
-		v, err := s.formView(c, a, f)
+		v, err := s.formView(c, sdkappid, f)
 		if err != nil {
 			return err
 		}
@@ -194,7 +186,7 @@ func (s *server) review(c echo.Context, a store.App, f callbackForm) error {
 	if err != nil {
 		return err
 	}
-	return seeOther(c, views.AppPath(a.SDKAppID, "/callback/review/"+plan.ID))
+	return seeOther(c, views.AppPath(sdkappid, "/callback/review/"+plan.ID))
 }
 
 // renderForm shows the form over a view of the cloud.
@@ -498,11 +490,7 @@ func (s *server) formNotices(c echo.Context, v *views.CallbackPage, view changes
 	if view.App.ArchivedAt != 0 {
 		v.Notices = append(v.Notices, views.Notice{Level: "info", Title: p.T("callback.archived_title"), Text: p.T("callback.archived_text")})
 	}
-	open, err := s.openChange(c.Request().Context(), view.App.SDKAppID)
-	if err != nil {
-		return err
-	}
-	if open != 0 {
+	if open := view.Open; open != 0 {
 		v.Cloud.State = views.State{Class: "unsure", Icon: "help-circle", Text: p.T("app_state.unsettled")}
 		v.Notices = append(v.Notices, views.Notice{Level: "unsure", Title: p.T("callback.open_title", "Number", open), Text: p.T("callback.open_text"),
 			Link: &views.Link{Href: views.ChangePath(open), Text: p.T("callback.open_link", "Number", open)}})
@@ -516,7 +504,7 @@ func (s *server) formNotices(c echo.Context, v *views.CallbackPage, view changes
 	if n := readNotice(p, view); n != nil {
 		v.Notices = append(v.Notices, *n)
 	}
-	if view.App.Drift != 0 && view.App.FailedAt == 0 && open == 0 && !v.Dirty {
+	if view.App.Drift != 0 && view.App.FailedAt == 0 && view.Open == 0 && !v.Dirty {
 		v.Notices = append(v.Notices, views.Notice{Level: "care", Title: p.T("callback.drift_title"), Text: p.T("callback.drift_text"),
 			Link: &views.Link{Href: views.ChangePath(view.App.Drift), Text: p.T("callback.drift_link", "Number", view.App.Drift)}})
 	}

@@ -204,12 +204,12 @@ func evidenceFacts(p *i18n.Printer, k clock, id string, e *store.Evidence) []vie
 
 // restore fills the form with what an entry holds; what the cloud has now and the entry had not stays ticked and is
 // asked about, never dropped silently.
-func (s *server) restore(c echo.Context, a store.App, f *callbackForm, view changes.View) (*views.Notice, error) {
+func (s *server) restore(c echo.Context, f *callbackForm, view changes.View) (*views.Notice, error) {
 	name := c.QueryParam("restore")
-	if name == "" || !mayWrite(c, a.SDKAppID) {
+	if name == "" || !mayWrite(c, view.App.SDKAppID) {
 		return nil, nil
 	}
-	e, err := s.changeOf(c.Request().Context(), a, name)
+	e, err := s.changeOf(c.Request().Context(), view.App, name)
 	if err != nil {
 		return nil, err
 	}

@@ -79,7 +79,7 @@ func (s *server) planDelete(c echo.Context, a store.App) error {
 			}
 		}
 		f := callbackForm{reading: reading, stopReason: c.FormValue("reason"), do: "delete", opened: s.Clock().UnixMilli()}
-		v, err := s.formView(c, a, f)
+		v, err := s.formView(c, a.SDKAppID, f)
 		if err != nil {
 			return err
 		}

@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -88,18 +87,12 @@ func (s *server) editPage(c echo.Context, a store.App, f settingsForm) (views.Se
 	v.Action, v.Archived = views.AppPath(a.SDKAppID, "/settings"), a.ArchivedAt != 0
 	v.SecretNote = v.P.T("settings.secret_set", "When", s.clockOf(c, v.P).stamp(a.SecretSetAt))
 	v.Watched = a.Watched
-	open, err := s.openChange(c.Request().Context(), a.SDKAppID)
+	_, open, err := s.Store.AppWithOpen(c.Request().Context(), a.SDKAppID)
 	if open != 0 {
 		locked := v.P.T("settings.locked", "Number", open)
 		v.RegionLocked, v.ArchiveLocked = locked, locked
 	}
 	return v, err
-}
-
-// openChange is the app's open change, 0 for none.
-func (s *server) openChange(ctx context.Context, sdkappid int64) (int64, error) {
-	st, err := s.Store.PlanState(ctx, store.Plan{SDKAppID: sdkappid})
-	return st.Open, err
 }
 
 func (s *server) saveSettings(c echo.Context) error {

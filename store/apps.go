@@ -165,6 +165,15 @@ func (s *Store) App(ctx context.Context, sdkappid int64) (App, error) {
 	return found(scanApp(s.row(ctx, `SELECT `+appColumns+` FROM apps WHERE apps.sdkappid = $1`, sdkappid)))
 }
 
+// openOfApp is the number of an app's open change, 0 for none.
+const openOfApp = `COALESCE((SELECT c.number FROM changes c WHERE c.sdkappid = apps.sdkappid AND c.settled IS NULL AND c.outcome IN ('pending', 'unknown')), 0)`
+
+// AppWithOpen returns one app, archived ones too, and the number of its open change, 0 for none.
+func (s *Store) AppWithOpen(ctx context.Context, sdkappid int64) (a App, open int64, err error) {
+	_, err = found(a, s.row(ctx, `SELECT `+appColumns+`, `+openOfApp+` FROM apps WHERE apps.sdkappid = $1`, sdkappid).Scan(append(a.fields(), &open)...))
+	return a, open, err
+}
+
 // app reads an app and keeps other writers off it until the commit.
 func (t *tx) app(sdkappid int64) (App, error) {
 	return found(scanApp(t.row(`SELECT `+appColumns+` FROM apps WHERE apps.sdkappid = $1{lock}`, sdkappid)))

@@ -219,7 +219,7 @@ func TestAnOlderAnswerIsNoReading(t *testing.T) {
 			n.Known = first.ID
 			r, err := f.KeepReading(ctx(t), store.Console, n)
 			f.must(err)
-			same(t, "the app as it is", f.app(aurora), r.Of)
+			f.asItStands(aurora, r)
 			return r.Reading
 		}
 		same(t, "an older answer", second, keep(confA), configurations)

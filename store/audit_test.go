@@ -17,8 +17,8 @@ import (
 // reads are the exported methods that write nothing.
 var reads = []string{
 	"Keys",
-	"AnswerTimes", "App", "AppWithSecret", "Apps", "Attention", "AuditTrail", "Change", "CheckAudit", "Close", "Configuration", "ConfigurationAt", "Configurations", "CountArchived", "CurrentReading", "DriftSince",
-	"EachEntry", "Counts", "Entries", "WholeEntry", "FrequentCodes", "GraceOver", "HasUsers", "History", "KnowsBrowser", "LinkOwner", "MaySend", "Outcomes", "People", "Person", "Plan", "PlanState", "PlanToken", "Reading", "Related", "Rotation", "Session", "SessionsOf", "TokenState", "UserByName",
+	"AnswerTimes", "App", "AppWithOpen", "AppWithSecret", "Apps", "Attention", "AuditTrail", "Change", "CheckAudit", "Close", "Configuration", "ConfigurationAt", "Configurations", "CountArchived", "CurrentReading", "DriftSince",
+	"EachEntry", "Counts", "Entries", "WholeEntry", "FrequentCodes", "GraceOver", "HasUsers", "History", "KnowsBrowser", "LinkOwner", "MaySend", "Outcomes", "People", "Person", "Plan", "PlanToken", "Reading", "Related", "Rotation", "Session", "SessionsOf", "TokenState", "UserByName",
 }
 
 // act is one use of a writing method: what has to be there before, and what the audit says after.

@@ -79,7 +79,7 @@ func TestPlanState(t *testing.T) {
 			f := base.anew(t)
 			p := f.plan("p", confB)
 			test.after(f)
-			got, err := f.PlanState(ctx(t), p)
+			_, got, err := f.Plan(ctx(t), p.ID)
 			f.must(err)
 			same(t, test.name, store.PlanState{Stale: test.stale}, got)
 			n, made, err := f.OpenChange(ctx(t), mei, intent(p, 77))
@@ -90,7 +90,7 @@ func TestPlanState(t *testing.T) {
 				want = []any{false, store.NotSent, store.CauseStale, "form_opened plan_made intent stale", c.StartedAt}
 			}
 			same(t, test.name+": posted", want, []any{made, c.Outcome, c.Cause, f.steps(n), c.EndedAt})
-			state, err := f.PlanState(ctx(t), p)
+			_, state, err := f.Plan(ctx(t), p.ID)
 			f.must(err)
 			same(t, test.name+": used", store.PlanState{Number: n, Stale: test.stale}, state)
 		}
@@ -102,13 +102,40 @@ func TestPlanStateNamesTheOpenChange(t *testing.T) {
 		f := newFixture(t, db)
 		p, other := f.plan("p", confB), f.plan("o", confC)
 		n := f.open(other, 1)
-		got, err := f.PlanState(ctx(t), p)
+		_, got, err := f.Plan(ctx(t), p.ID)
 		f.must(err)
 		same(t, "the other plan", store.PlanState{Open: n}, got)
-		got, err = f.PlanState(ctx(t), other)
+		_, got, err = f.Plan(ctx(t), other.ID)
 		f.must(err)
 		same(t, "its own", store.PlanState{Number: n}, got)
 	})
+}
+
+func TestAppWithOpen(t *testing.T) {
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := newFixture(t, db)
+		f.standsOpen(0)
+		n := f.open(f.plan("p", confB), 1)
+		f.standsOpen(n)
+		f.read(aurora, confA) // the same again
+		f.read(aurora, confC)
+		f.standsOpen(n)
+		f.end(n, ending(store.Unknown))
+		f.standsOpen(n)
+		f.must(f.Settle(ctx(t), mei, n, store.Settlement{Settled: store.NotApplied, Found: &confC}))
+		f.standsOpen(0)
+		if _, _, err := f.AppWithOpen(ctx(t), 1); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("an app that is not there: %v", err)
+		}
+	})
+}
+
+// standsOpen checks which change of an app is open.
+func (f fixture) standsOpen(want int64) {
+	f.t.Helper()
+	_, open, err := f.AppWithOpen(ctx(f.t), aurora)
+	f.must(err)
+	same(f.t, "the open change", want, open)
 }
 
 func TestIntent(t *testing.T) {

@@ -96,8 +96,18 @@ func (f fixture) read(sdkappid int64, c store.Configuration) store.Reading {
 	f.t.Helper()
 	r, err := f.KeepReading(ctx(f.t), store.Console, f.reading(sdkappid, c))
 	f.must(err)
-	same(f.t, "the app as it is after a reading", f.app(sdkappid), r.Of)
+	f.asItStands(sdkappid, r)
 	return r.Reading
+}
+
+// asItStands checks what came with a reading.
+func (f fixture) asItStands(sdkappid int64, r store.Kept) {
+	f.t.Helper()
+	a, open, err := f.AppWithOpen(ctx(f.t), sdkappid)
+	f.must(err)
+	same(f.t, "the app as it is after a reading", f.app(sdkappid), r.Of)
+	same(f.t, "the app beside its open change", a, r.Of)
+	same(f.t, "the open change", open, r.Open)
 }
 
 func (f fixture) reading(sdkappid int64, c store.Configuration) store.NewReading {

@@ -83,16 +83,11 @@ func (s *Store) Plan(ctx context.Context, id string) (p Plan, st PlanState, err 
 	return p, st, err
 }
 
-// PlanState is what became of a plan.
+// PlanState is what became of a plan: used, blocked by an open change, or overtaken by newer changes.
 type PlanState struct {
 	Number int64 // its own change, 0 while there is none
 	Open   int64 // another open change of its app, 0 for none
 	Stale  bool
-}
-
-// PlanState tells whether a plan was used, is blocked by an open change, or was overtaken by newer changes.
-func (s *Store) PlanState(ctx context.Context, p Plan) (PlanState, error) {
-	return scanPlanState(s.row(ctx, `SELECT `+givenPlanState, p.ID, p.SDKAppID, p.Newest, p.Region))
 }
 
 // givenPlanState is planState of a plan whose parts are given as $1 to $4.

@@ -36,7 +36,8 @@ type NewReading struct {
 // Kept is what came of an answer.
 type Kept struct {
 	Reading
-	Of App // as it is now
+	Of   App   // as it is now
+	Open int64 // the app's open change, 0 for none
 }
 
 // KeepReading stores an answer: it prolongs the current interval or begins another. While no change is open it also
@@ -71,14 +72,13 @@ func (s *Store) KeepReading(ctx context.Context, a Actor, n NewReading) (Kept, e
 		if err != nil {
 			return err
 		}
-		kept.Of, err = t.app(n.SDKAppID)
-		return err
+		return t.row(`SELECT `+appColumns+`, `+openOfApp+` FROM apps WHERE apps.sdkappid = $1`, n.SDKAppID).Scan(append(kept.Of.fields(), &kept.Open)...)
 	})
 	if !errors.Is(err, errOlder) {
 		return kept, err
 	}
 	if kept.Reading, err = s.CurrentReading(ctx, n.SDKAppID); err == nil {
-		kept.Of, err = s.App(ctx, n.SDKAppID)
+		kept.Of, kept.Open, err = s.AppWithOpen(ctx, n.SDKAppID)
 	}
 	return kept, err
 }
@@ -88,18 +88,21 @@ var errOlder = errors.New("the answer may be older than the current reading")
 
 // seenAgain prolongs the current interval where that is all there is to do: the answer is what it was, and so is what is
 // to be said about it. ErrNotFound where there is more.
-func (s *Store) seenAgain(ctx context.Context, n NewReading) (kept Kept, err error) {
+func (s *Store) seenAgain(ctx context.Context, n NewReading) (Kept, error) {
+	var kept Kept
 	digest, now := n.Configuration.Digest(), s.now()
 	kept.Reading = Reading{SDKAppID: n.SDKAppID, Configuration: n.Configuration, LastSeen: now, RequestID: Text(n.RequestID, requestIDLimit)}
-	err = s.lightly(ctx, `UPDATE readings SET last_seen = $1, request_id = $2 WHERE id = (SELECT reading_id FROM apps WHERE sdkappid = $3) AND digest = $4
+	err := s.lightlyAll(ctx, func(do statement) error {
+		err := do(`UPDATE readings SET last_seen = $1, request_id = $2 WHERE id = (SELECT reading_id FROM apps WHERE sdkappid = $3) AND digest = $4
 			AND EXISTS (SELECT 1 FROM apps WHERE apps.sdkappid = $3 AND apps.drifted = CASE WHEN apps.record_digest = $4 THEN 0 ELSE readings.drift_number END)
 			AND {light} RETURNING id, first_seen, COALESCE(drift_number, 0)`,
-		[]any{now, kept.RequestID, n.SDKAppID, digest}, &kept.ID, &kept.FirstSeen, &kept.Drift)
-	if err != nil {
-		return kept, err
-	}
-	err = s.lightly(ctx, `UPDATE apps SET `+readAt+` WHERE sdkappid = $2 AND reading_id = $3 AND {light} RETURNING `+appColumns,
-		[]any{now, n.SDKAppID, kept.ID}, kept.Of.fields()...)
+			[]any{now, kept.RequestID, n.SDKAppID, digest}, &kept.ID, &kept.FirstSeen, &kept.Drift)
+		if err != nil {
+			return err
+		}
+		return do(`UPDATE apps SET `+readAt+` WHERE sdkappid = $2 AND reading_id = $3 AND {light} RETURNING `+appColumns+`, `+openOfApp,
+			[]any{now, n.SDKAppID, kept.ID}, append(kept.Of.fields(), &kept.Open)...)
+	})
 	return kept, err
 }
 

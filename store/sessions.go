@@ -100,10 +100,12 @@ func (s *Store) Session(ctx context.Context, id string, l SessionLimits) (Sessio
 
 // TouchSession writes the last use, of the session and of the person.
 func (s *Store) TouchSession(ctx context.Context, id string) error {
-	if err := s.lightly(ctx, `UPDATE sessions SET used_at = {now} WHERE id = $1 AND {light}`, []any{id}); err != nil {
-		return err
-	}
-	return s.lightly(ctx, `UPDATE users SET seen_at = $1 WHERE id = (SELECT user_id FROM sessions WHERE id = $2) AND {light}`, []any{s.now(), id})
+	return s.lightlyAll(ctx, func(do statement) error {
+		if err := do(`UPDATE sessions SET used_at = {now} WHERE id = $1 AND {light}`, []any{id}); err != nil {
+			return err
+		}
+		return do(`UPDATE users SET seen_at = $1 WHERE id = (SELECT user_id FROM sessions WHERE id = $2) AND {light}`, []any{s.now(), id})
+	})
 }
 
 // EndSession signs out. A session that is gone already is no error.

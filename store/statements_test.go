@@ -237,6 +237,7 @@ var combined = []store.Filter{
 func TestNoStatementReadsAWholeTable(t *testing.T) {
 	uses := map[string]func(f fixture) error{
 		"App":           func(f fixture) error { return one(f.App(ctx(f.t), aurora)) },
+		"AppWithOpen":   func(f fixture) error { return one2(f.AppWithOpen(ctx(f.t), aurora)) },
 		"AppWithSecret": func(f fixture) error { _, _, err := f.AppWithSecret(ctx(f.t), aurora); return err },
 		"Apps":          func(f fixture) error { return one(f.Apps(ctx(f.t), false)) },
 		"Attention":     func(f fixture) error { return one(f.Attention(ctx(f.t))) },
@@ -268,7 +269,6 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 		"HasUsers":  func(f fixture) error { return one(f.HasUsers(ctx(f.t))) },
 		"MaySend":   func(f fixture) error { return one(f.MaySend(ctx(f.t), 1, time.Second)) },
 		"Plan":      func(f fixture) error { _, _, err := f.Plan(ctx(f.t), "x"); return err },
-		"PlanState": func(f fixture) error { return one(f.PlanState(ctx(f.t), newPlan(aurora, "x"))) },
 		"Session":   func(f fixture) error { return one(f.Session(ctx(f.t), "s1", long)) },
 		"Related": func(f fixture) error {
 			f.related(4) // a drift

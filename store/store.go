@@ -338,27 +338,35 @@ func (s *Store) write(ctx context.Context, f func(*tx) error) error {
 // wait for the disk. What is written later with write is never on the disk without it. The statement has {light} among its
 // conditions, and returns one row for dest, or none and no row is asked for; ErrNotFound when there is none.
 func (s *Store) lightly(ctx context.Context, query string, args []any, dest ...any) error {
+	return s.lightlyAll(ctx, func(do statement) error { return do(query, args, dest...) })
+}
+
+// statement runs one statement as lightly does.
+type statement func(query string, args []any, dest ...any) error
+
+// lightlyAll is lightly for several statements. SQLite takes them in one transaction; on PostgreSQL, where that would take
+// longer, each stands for itself.
+func (s *Store) lightlyAll(ctx context.Context, f func(do statement) error) error {
 	ctx, end := within(ctx)
 	defer end()
-	var err error
-	switch {
-	case s.dialect.light.before != "":
-		err = s.unsynced(ctx, func(t *tx) error {
-			if len(dest) == 0 {
-				_, err := t.exec(query, args...)
-				return err
-			}
-			return t.row(query, args...).Scan(dest...)
-		})
-	case len(dest) == 0:
-		_, err = s.writer.ExecContext(ctx, s.sql(query), args...)
-	default:
-		err = s.writer.QueryRowContext(ctx, s.sql(query), args...).Scan(dest...)
+	if s.dialect.light.before != "" {
+		return s.unsynced(ctx, func(t *tx) error { return f(t.do) })
 	}
-	if errors.Is(err, sql.ErrNoRows) {
-		return ErrNotFound
+	return unavailable(f(func(query string, args []any, dest ...any) error {
+		if len(dest) > 0 {
+			return foundRow(s.writer.QueryRowContext(ctx, s.sql(query), args...).Scan(dest...))
+		}
+		_, err := s.writer.ExecContext(ctx, s.sql(query), args...)
+		return err
+	}))
+}
+
+func (t *tx) do(query string, args []any, dest ...any) error {
+	if len(dest) > 0 {
+		return foundRow(t.row(query, args...).Scan(dest...))
 	}
-	return unavailable(err)
+	_, err := t.exec(query, args...)
+	return err
 }
 
 // unsynced runs f in one transaction of a connection that is told not to wait for the disk.
@@ -513,11 +521,13 @@ func all[T any](ctx context.Context, s *Store, scan func(scanner) (T, error), qu
 type scanner interface{ Scan(...any) error }
 
 // found turns "no rows" into ErrNotFound.
-func found[T any](v T, err error) (T, error) {
+func found[T any](v T, err error) (T, error) { return v, unavailable(foundRow(err)) }
+
+func foundRow(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
-		return v, ErrNotFound
+		return ErrNotFound
 	}
-	return v, unavailable(err)
+	return err
 }
 
 // Text makes what a stranger sent storable on both databases: no NUL, valid UTF-8, at most limit bytes, cut between runes.

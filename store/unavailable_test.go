@@ -143,7 +143,7 @@ func TestClosedStoreIsUnavailable(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, err := range map[string]error{
-			"AddApp": s.AddApp(ctx(t), mei, settings(aurora, "Aurora")), "App": one(s.App(ctx(t), aurora)), "Apps": one(s.Apps(ctx(t), false)),
+			"AddApp": s.AddApp(ctx(t), mei, settings(aurora, "Aurora")), "App": one(s.App(ctx(t), aurora)), "AppWithOpen": one2(s.AppWithOpen(ctx(t), aurora)), "Apps": one(s.Apps(ctx(t), false)),
 			"ArchiveApp": s.ArchiveApp(ctx(t), mei, aurora, true), "SetWatched": s.SetWatched(ctx(t), mei, aurora, true), "HasUsers": one(s.HasUsers(ctx(t))), "CheckAudit": one2(s.CheckAudit(ctx(t))),
 		} {
 			if !errors.Is(err, store.ErrUnavailable) {
