@@ -110,11 +110,24 @@ func parse(args []string, stdout io.Writer) (command string, o options, err erro
 		return "", o, errHelp
 	}
 	if err != nil {
-		return "", o, fmt.Errorf("%w; `callboard --help` lists the options", err)
+		return "", o, fmt.Errorf("%w; %s", err, help(err, args))
 	}
 	// What stands for arguments, such as <name>, is no part of the command.
 	words := slices.DeleteFunc(strings.Fields(k.Command()), func(w string) bool { return strings.HasPrefix(w, "<") })
 	return strings.Join(words, " "), o, nil
+}
+
+// help says where the right words for a faulty line are listed. Options alone are those of serve.
+func help(err error, args []string) string {
+	command := "serve"
+	var faulty *kong.ParseError
+	if errors.As(err, &faulty) && faulty.Context.Selected() != nil {
+		command = faulty.Context.Selected().Name
+	}
+	if !strings.HasPrefix(args[0], "-") && args[0] != command {
+		return "`callboard --help` lists the commands"
+	}
+	return "`callboard " + command + " --help` lists the options"
 }
 
 // forgetEmptyVariables makes an empty variable one that is not set: files for containers and services list variables so.
@@ -226,6 +239,9 @@ func (o serveOptions) faults() error {
 		if d.value <= 0 {
 			return fmt.Errorf("%s: %s is not longer than nothing", d.flag, d.value)
 		}
+	}
+	if o.SessionIdle > o.SessionMax {
+		return fmt.Errorf("--session-idle: %s is longer than --session-max, which is %s", o.SessionIdle, o.SessionMax)
 	}
 	if o.WatchEvery < 0 {
 		return fmt.Errorf("--watch-every: %s is less than nothing", o.WatchEvery)

@@ -76,7 +76,7 @@ func TestLimits(t *testing.T) {
 		within, over int
 	}{
 		{"header", 64 << 10, padded, read, http.StatusRequestHeaderFieldsTooLarge},
-		{"address", 8 << 10, withAddress, read, http.StatusRequestURITooLong},
+		{"address", 24 << 10, withAddress, read, http.StatusRequestURITooLong},
 		{"cookies", 100, withCookies, read, http.StatusRequestHeaderFieldsTooLarge},
 		{"body of a stranger", 64 << 10, func(n int) string { return posted("a="+strings.Repeat("x", n-2), false) }, refused, http.StatusRequestEntityTooLarge},
 		{"body of a stranger in pieces", 64 << 10, func(n int) string { return posted("a="+strings.Repeat("x", n-2), true) }, refused, http.StatusRequestEntityTooLarge},

@@ -71,15 +71,22 @@ func TestMistypedNames(t *testing.T) {
 func TestMistypedValues(t *testing.T) {
 	folder := t.TempDir()
 	t.Chdir(folder)
-	const help = "; `callboard --help` lists the options"
+	help := func(command string) string {
+		if command == "" {
+			return "; `callboard --help` lists the commands"
+		}
+		return "; `callboard " + command + " --help` lists the options"
+	}
 	for _, row := range []struct{ args, want string }{
-		{"sreve", "unexpected argument sreve" + help},
-		{"help", "unexpected argument help" + help},
-		{"serve now", "unexpected argument now" + help},
-		{"--listen", `--listen: expected string value but got "EOL" (<EOL>)` + help},
-		{"--log-level=loud", `--log-level must be one of "debug","info","warn","error" but got "loud"` + help},
-		{"--session-idle=soon", `--session-idle: expected duration but got "soon": time: invalid duration "soon"` + help},
+		{"sreve", "unexpected argument sreve" + help("")},
+		{"help", "unexpected argument help" + help("")},
+		{"serve now", "unexpected argument now" + help("serve")},
+		{"--listen", `--listen: expected string value but got "EOL" (<EOL>)` + help("serve")},
+		{"--log-level=loud", `--log-level must be one of "debug","info","warn","error" but got "loud"` + help("serve")},
+		{"--session-idle=soon", `--session-idle: expected duration but got "soon": time: invalid duration "soon"` + help("serve")},
+		{"demo --password", `--password: expected string value but got "EOL" (<EOL>)` + help("demo")},
 		{"--session-idle=0s", "--session-idle: 0s is not longer than nothing"},
+		{"--session-idle=24h", "--session-idle: 24h0m0s is longer than --session-max, which is 12h0m0s"},
 		{"--session-max=-1h", "--session-max: -1h0m0s is not longer than nothing"},
 		{"--lease=-1ms", "--lease: -1ms is not longer than nothing"},
 		{"--grace=0s", "--grace: 0s is not longer than nothing"},
@@ -110,7 +117,7 @@ func TestMistypedValues(t *testing.T) {
 		{"--keyset={} --keyset-file=z", "--keyset and --keyset-file both name a key set; leave one out"},
 		{"--keyset=not-a-key-set", "--keyset: the key set is not readable: it is not the JSON that Callboard wrote"},
 		{"--data=/proc/callboard/data", "--data: making the data folder: mkdir /proc/callboard: no such file or directory"},
-		{"user rest mei", `[<do>] must be one of "list","reset","admin","disable","enable" but got "rest"` + help},
+		{"user rest mei", `[<do>] must be one of "list","reset","admin","disable","enable" but got "rest"` + help("user")},
 		{"user reset", "callboard user reset needs a user name; `callboard user list` lists them"},
 		{"user reset mei --public-url=x", "--public-url is not an address such as https://callboard.example.com, without a path"},
 		{"user --listen=8080", `--listen: "8080" is not an address such as 127.0.0.1:8080`},

@@ -120,10 +120,13 @@ func (s *Service) carryOut(ctx context.Context, a store.Actor, app store.App, nu
 	s.poke()
 }
 
-// readRefused reads once more after a refusal that tells of another state than the comparison found: somebody created or
-// removed the callback in between, and the list of apps should say so.
+// readRefused reads once more after a refusal that tells of another state than the comparison found, or that does not say
+// that nothing was done: the list of apps should say what is there.
 func (s *Service) readRefused(ctx context.Context, a store.Actor, p FullPlan, target tencent.Target, e store.Ending) {
-	if p.Kind == store.KindToken || e.Outcome != store.Refused || e.Reply.ErrorCode == nil || (*e.Reply.ErrorCode != tencent.CodeNoCallback && *e.Reply.ErrorCode != tencent.CodeExists) {
+	if p.Kind == store.KindToken || e.Outcome != store.Refused || e.Reply.ErrorCode == nil {
+		return
+	}
+	if code := *e.Reply.ErrorCode; code != tencent.CodeNoCallback && code != tencent.CodeExists && NothingDone(code) {
 		return
 	}
 	app, err := s.store.App(ctx, p.SDKAppID) // anew: the comparison may have begun an interval
@@ -134,6 +137,16 @@ func (s *Service) readRefused(ctx context.Context, a store.Actor, p FullPlan, ta
 	if found, reply := s.read(ctx, target, s.compareWait); found != nil {
 		s.keepReadingOf(ctx, a, app, *found, reply)
 	}
+}
+
+// NothingDone tells whether a code that Tencent refused with says that nothing was changed. Of a code that its lists do not
+// name nobody knows.
+func NothingDone(code int64) bool {
+	e, known := tencent.FindErrorCode(code)
+	if !known {
+		e, _ = tencent.FindErrorRange(code)
+	}
+	return e.NotDone
 }
 
 // compareAndCall returns the ending, and the reply of the read that it compared with.

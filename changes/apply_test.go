@@ -108,6 +108,23 @@ func endingCases() []endingCase {
 	return list
 }
 
+// TestRefusalsThatMayBeNone reads again after a code that does not say that nothing was done, and after no other.
+func TestRefusalsThatMayBeNone(t *testing.T) {
+	onBoth(t, func(t *testing.T, r *rig) {
+		for code, sure := range map[int64]bool{424242: false, 120001: true, 60010: true, 70009: true} {
+			id := r.app(before)
+			p := r.plan(id, wanted)
+			r.sandbox.Script(sandbox.Fault{SDKAppID: id, Command: "update_callback", Code: code})
+			calls := len(r.reads(id))
+			c := r.apply(p)
+			want := map[bool]int{true: 1, false: 2}[sure] // the one just before writing, and another
+			if n := len(r.reads(id)) - calls; c.Outcome != store.Refused || n != want || NothingDone(code) != sure {
+				t.Errorf("code %d: %s, %d reads, nothing done: %v", code, c.Outcome, n, NothingDone(code))
+			}
+		}
+	})
+}
+
 // gateway tells of a code that was seen without a RequestId, and that the sandbox answers so.
 func gateway(code int64) bool { return code == 60002 }
 

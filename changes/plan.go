@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"callboard/store"
@@ -61,12 +62,12 @@ func Check(p Proposal, base *store.Reading) (store.Configuration, Problems) {
 }
 
 func reasonProblems(reason string) Problems {
-	switch n := utf8.RuneCountInString(strings.TrimSpace(reason)); {
+	switch n := utf8.RuneCountInString(store.Visible(reason)); {
 	case n == 0:
 		return Problems{{Field: "reason", ID: "reason_missing"}}
 	case n > MaxReason:
 		return Problems{{Field: "reason", ID: "reason_long", Args: map[string]any{"count": n, "limit": MaxReason}}}
-	case strings.ContainsFunc(reason, func(c rune) bool { return c == 0 || c == utf8.RuneError }):
+	case strings.ContainsFunc(reason, func(c rune) bool { return c == utf8.RuneError || unicode.IsControl(c) && !unicode.IsSpace(c) }):
 		return Problems{{Field: "reason", ID: "reason_text"}}
 	}
 	return nil
@@ -82,7 +83,7 @@ func (s *Service) MakePlan(ctx context.Context, a store.Actor, p Proposal) (stor
 	if len(problems) > 0 {
 		return store.Plan{}, problems
 	}
-	plan := store.Plan{SDKAppID: p.SDKAppID, BaseSeen: base.LastSeen, OpenedAt: s.believable(p.OpenedAt), Reason: strings.TrimSpace(p.Reason)}
+	plan := store.Plan{SDKAppID: p.SDKAppID, BaseSeen: base.LastSeen, OpenedAt: s.believable(p.OpenedAt), Reason: store.Visible(p.Reason)}
 	if plan.Origin, err = s.origin(ctx, p); err != nil {
 		return store.Plan{}, err
 	}

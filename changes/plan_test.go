@@ -53,6 +53,9 @@ func TestCheck(t *testing.T) {
 		{"501 characters", Proposal{URL: url, Reason: strings.Repeat("因", 501)}, base, "reason reason_long map[count:501 limit:500]", config(url)},
 		{"a reason that is no text", Proposal{URL: url, Reason: "a\xff"}, base, "reason reason_text", config(url)},
 		{"a reason with NUL", Proposal{URL: url, Reason: "a\x00"}, base, "reason reason_text", config(url)},
+		{"a reason with an escape", Proposal{URL: url, Reason: "a\x1b[31m"}, base, "reason reason_text", config(url)},
+		{"a reason in two lines", Proposal{URL: url, Reason: "a\r\n\tb"}, base, "", config(url)},
+		{"a reason that nobody sees", Proposal{URL: url, Reason: "\u200b\u3164\ufeff\u2800\u200d\ufe0f"}, base, "reason reason_missing", config(url)},
 		{"everything at once", Proposal{URL: "x", Commands: []string{"y"}}, nil, "reading no_reading, url scheme, command unknown_word map[word:y], reason reason_missing", config("x", "y")},
 	}
 	for _, test := range tests {

@@ -3,7 +3,6 @@ package changes
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 	"time"
 
@@ -124,7 +123,7 @@ func (s *Service) CloseByHand(ctx context.Context, a store.Actor, number int64, 
 	if problems := reasonProblems(reason); len(problems) > 0 {
 		return problems
 	}
-	err := s.store.Settle(ctx, a, number, store.Settlement{Settled: store.Overtaken, Cause: store.CauseByHand, Reason: strings.TrimSpace(reason)})
+	err := s.store.Settle(ctx, a, number, store.Settlement{Settled: store.Overtaken, Cause: store.CauseByHand, Reason: store.Visible(reason)})
 	if errors.Is(err, store.ErrMoved) {
 		return ErrNotOpen
 	}

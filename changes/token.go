@@ -140,7 +140,7 @@ func (p TokenProposal) problems() Problems {
 }
 
 func (s *Service) keepTokenPlan(ctx context.Context, a store.Actor, p TokenProposal, v TokenView) (store.Plan, error) {
-	plan := store.Plan{Kind: store.KindToken, SDKAppID: p.SDKAppID, Call: string(tencent.CallSetToken), BaseSeen: s.now(), Reason: strings.TrimSpace(p.Reason),
+	plan := store.Plan{Kind: store.KindToken, SDKAppID: p.SDKAppID, Call: string(tencent.CallSetToken), BaseSeen: s.now(), Reason: store.Visible(p.Reason),
 		Region: v.App.Region, ExpiresAt: s.now() + PlanLife.Milliseconds()}
 	var err error
 	if plan.ID, err = planID(); err != nil {

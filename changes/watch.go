@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"callboard/store"
@@ -47,7 +46,7 @@ func (s *Service) AcceptDrift(ctx context.Context, a store.Actor, sdkappid int64
 	if problems := reasonProblems(reason); len(problems) > 0 {
 		return 0, problems
 	}
-	return s.store.AcceptRecord(ctx, a, sdkappid, seen, strings.TrimSpace(reason))
+	return s.store.AcceptRecord(ctx, a, sdkappid, seen, store.Visible(reason))
 }
 
 // PutBack plans to write our record over what the cloud has now. ErrNoReading: the app could not be read. A reason that
@@ -70,7 +69,7 @@ func (s *Service) PutBack(ctx context.Context, a store.Actor, sdkappid int64, re
 	if err != nil {
 		return store.Plan{}, v, err
 	}
-	p, err := s.keepPlan(ctx, a, store.Plan{SDKAppID: sdkappid, BaseSeen: v.Reading.LastSeen, Reason: strings.TrimSpace(reason), Origin: v.App.Drift}, v.Reading.Configuration, ours)
+	p, err := s.keepPlan(ctx, a, store.Plan{SDKAppID: sdkappid, BaseSeen: v.Reading.LastSeen, Reason: store.Visible(reason), Origin: v.App.Drift}, v.Reading.Configuration, ours)
 	return p, v, err
 }
 
@@ -87,5 +86,5 @@ func (s *Service) PlanDelete(ctx context.Context, a store.Actor, sdkappid, readi
 	if len(problems) > 0 {
 		return store.Plan{}, problems
 	}
-	return s.keepPlan(ctx, a, store.Plan{SDKAppID: sdkappid, BaseSeen: base.LastSeen, Reason: strings.TrimSpace(reason)}, base.Configuration, store.None)
+	return s.keepPlan(ctx, a, store.Plan{SDKAppID: sdkappid, BaseSeen: base.LastSeen, Reason: store.Visible(reason)}, base.Configuration, store.None)
 }

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -42,7 +43,7 @@ const (
 func (s *server) showApps(c echo.Context) error {
 	f := readAppFilter(c)
 	ctx := c.Request().Context()
-	rows, err := s.Store.Apps(ctx, false)
+	rows, err := s.listedApps(ctx, false)
 	if err != nil {
 		return err
 	}
@@ -65,13 +66,28 @@ func (s *server) showApps(c echo.Context) error {
 	v.Regions = s.regionOptions(v.P, f.region, v.P.T("region.every"))
 	list := rows
 	if f.state == tabArchived {
-		if list, err = s.Store.Apps(ctx, true); err != nil {
+		if list, err = s.listedApps(ctx, true); err != nil {
 			return err
 		}
 	}
 	s.listApps(&v, s.clockOf(c, v.P), f, list)
 	return s.render(c, http.StatusOK, views.Apps(v))
 }
+
+// listedApps are the apps as they stand for lists: one whose region this console does not know cannot be read.
+func (s *server) listedApps(ctx context.Context, archived bool) ([]store.AppRow, error) {
+	list, err := s.Store.Apps(ctx, archived)
+	for i := range list {
+		a := &list[i]
+		if _, known := s.Regions.Find(a.Region); !known {
+			a.FailedAt, a.FailedCode, a.FailedFault = max(a.FailedAt, a.ReadAt, a.CreatedAt), nil, faultRegion
+		}
+	}
+	return list, err
+}
+
+// faultRegion stands for the fault of a call that this console cannot make.
+const faultRegion = "region"
 
 // listApps puts one page of what the filter leaves of the apps into the view. The list is used up.
 func (s *server) listApps(v *views.AppsPage, k clock, f appFilter, list []store.AppRow) {
@@ -258,6 +274,10 @@ func (s *server) regionOptions(p *i18n.Printer, chosen, every string) []views.Op
 	var list []views.Option
 	if every != "" {
 		list = append(list, views.Option{Text: every, Selected: chosen == ""})
+	}
+	if _, known := s.Regions.Find(chosen); every == "" && chosen != "" && !known {
+		// Another one must not look chosen in its place.
+		list = append(list, views.Option{Value: chosen, Text: p.T("settings.region_unknown", "Region", store.Text(chosen, 80)), Selected: true})
 	}
 	for _, r := range s.Regions.All() {
 		text := s.regionName(p, r.Name)

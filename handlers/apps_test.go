@@ -121,6 +121,8 @@ func TestAppFormLimits(t *testing.T) {
 			{"name", "NUL", "a\x00b", "#name"},
 			{"name", "broken text", "a\xffb", "#name"},
 			{"name", "turned reading direction", "a\u202eb", "#name"},
+			{"name", "letters that nobody sees", "\u3164", "#name"},
+			{"name", "letters that nobody sees among others", "a\u2800b", "#name"},
 			{"name", "isolated reading direction", "a\u2066b", "#name"},
 			{"name", "markup", `<script>alert(1)</script>`, ""},
 			{"region", "nothing", "", "#region"},

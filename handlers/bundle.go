@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"callboard/i18n"
 	"callboard/store"
+	"callboard/tencent"
 	"callboard/views"
 )
 
@@ -251,6 +253,8 @@ func (b bundler) steps() string {
 // about picks the ticket's sentences: what was expected, and what is asked of Tencent.
 func (b bundler) about() string {
 	switch {
+	case b.Kind == store.KindToken && b.State() == store.Refused:
+		return "token_refused"
 	case b.Kind == store.KindToken:
 		return store.KindToken
 	case !b.acted():
@@ -289,12 +293,18 @@ func (b bundler) ticket(p *i18n.Printer) string {
 	line("random", digits(b.Attempt))
 	title, _ := b.says(p)
 	fmt.Fprintf(&w, "\n%s\n%s\n", p.T("inquiry.happened"), b.red.text(title))
+	if b.Outcome == store.Unknown && slices.Contains(noAnswer, tencent.Fault(b.Cause)) {
+		fmt.Fprintf(&w, "%s\n", p.T("inquiry.fault", "Why", readFailure(p, nil, b.Cause)))
+	}
 	fmt.Fprintf(&w, "\n%s\n%s\n", p.T("inquiry.expected"), p.T("inquiry.expected."+about))
 	b.callback(&w, p, "", b.Wanted)
 	b.callback(&w, p, "inquiry.found", b.seen())
 	fmt.Fprintf(&w, "\n%s\n%s\n", p.T("inquiry.ask"), p.T("inquiry.ask."+about))
 	return w.String()
 }
+
+// noAnswer are the faults of calls that may have reached Tencent.
+var noAnswer = []tencent.Fault{tencent.FaultTimeout, tencent.FaultCut, tencent.FaultStatus, tencent.FaultShape, tencent.FaultTooLarge}
 
 // seen is the digest of what the cloud held, where a ticket is about that.
 func (b bundler) seen() string {

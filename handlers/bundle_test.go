@@ -319,6 +319,9 @@ func TestTickets(t *testing.T) {
 				}
 			}
 		}
+		if number == "4" && !strings.Contains(texts["ticket.en.txt"], w.T("inquiry.fault", "Why", w.T("fault.status"))) {
+			t.Errorf("the ticket does not say that no answer came:\n%s", texts["ticket.en.txt"])
+		}
 		if number == "3" && !strings.Contains(texts["ticket.en.txt"], "RequestId: "+ids[2]) {
 			t.Errorf("the ticket of a drift lacks the RequestId of the read:\n%s", texts["ticket.en.txt"])
 		}
@@ -345,7 +348,7 @@ func TestEveryTicketHasItsTexts(t *testing.T) {
 	unread := entry{Change: store.Change{Outcome: store.NotSent}, call: &store.Exchange{}}
 	entries := []entry{unread, {Change: store.Change{Kind: store.KindDrift}}, {Change: store.Change{Kind: store.KindAccepted}}, {Change: store.Change{Outcome: store.Applied, ReadBack: "x"}}}
 	for _, outcome := range []string{store.Pending, store.Applied, store.Refused, store.Unknown, store.NotSent} {
-		entries = append(entries, entry{Change: store.Change{Outcome: outcome}})
+		entries = append(entries, entry{Change: store.Change{Outcome: outcome}}, entry{Change: store.Change{Kind: store.KindToken, Outcome: outcome}})
 	}
 	for _, settled := range []string{store.Applied, store.NotApplied, store.Overtaken} {
 		entries = append(entries, entry{Change: store.Change{Outcome: store.Unknown, Settled: settled}})
@@ -364,7 +367,7 @@ func TestEveryTicketHasItsTexts(t *testing.T) {
 		}
 	}
 	slices.Sort(seen)
-	if diff := cmp.Diff([]string{"accepted", "applied", "by_hand", "differs", "drift", "not_sent", "pending", "refused", "settled_applied", "settled_not_applied", "settled_overtaken", "unknown", "unread"}, seen); diff != "" {
+	if diff := cmp.Diff([]string{"accepted", "applied", "by_hand", "differs", "drift", "not_sent", "pending", "refused", "settled_applied", "settled_not_applied", "settled_overtaken", "token", "token_refused", "unknown", "unread"}, slices.Compact(seen)); diff != "" {
 		t.Errorf("kinds of tickets (-want +got):\n%s", diff)
 	}
 }

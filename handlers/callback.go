@@ -34,7 +34,7 @@ type callbackForm struct {
 
 func readCallback(c echo.Context) callbackForm {
 	r := c.Request().PostForm
-	f := callbackForm{do: r.Get("do"), url: r.Get("url"), commands: r["command"], reason: r.Get("reason"), filter: strings.TrimSpace(r.Get("filter")), only: r.Get("only") == "changed"}
+	f := callbackForm{do: r.Get("do"), url: r.Get("url"), commands: r["command"], reason: r.Get("reason"), filter: store.Text(strings.TrimSpace(r.Get("filter")), maxWord), only: r.Get("only") == "changed"}
 	f.reading, _ = strconv.ParseInt(r.Get("reading"), 10, 64)
 	f.opened, _ = strconv.ParseInt(r.Get("opened"), 10, 64)
 	f.origin, _ = strconv.ParseInt(r.Get("origin"), 10, 64)
@@ -217,7 +217,7 @@ func (s *server) renderForm(c echo.Context, status int, f callbackForm, view cha
 	truth(&v, k, view)
 	urlCard(&v, report)
 	eventCards(&v, f, view.Reading)
-	sentence(&v, diff)
+	sentence(&v, diff, view.Reading != nil)
 	s.cloudCard(&v, k, view)
 	mark(&v, problems)
 	if err := s.formNotices(c, &v, view); err != nil {
@@ -391,8 +391,8 @@ func unlisted(v *views.CallbackPage, f callbackForm, r *store.Reading) {
 	}
 }
 
-// sentence sums the draft up in the foot of the form.
-func sentence(v *views.CallbackPage, d changes.Diff) {
+// sentence sums the draft up in the foot of the form; known says that there is a reading to compare it with.
+func sentence(v *views.CallbackPage, d changes.Diff, known bool) {
 	p := v.P
 	s := d.Summary()
 	v.Sentence = []views.Piece{{Text: v.Count, Mark: "strong"}}
@@ -407,7 +407,7 @@ func sentence(v *views.CallbackPage, d changes.Diff) {
 			v.Sentence = append(v.Sentence, views.Piece{Text: p.T(x.id)})
 		}
 	}
-	if len(v.Sentence) == 1 {
+	if len(v.Sentence) == 1 && known {
 		v.Sentence = append(v.Sentence, views.Piece{Text: p.T("form.same")})
 	}
 }

@@ -102,7 +102,7 @@ func TestFormButtonsKeepWhatIsTyped(t *testing.T) {
 			address = oldURL
 		}
 		got := []string{p.attr("#url", "value"), p.attr("#reason", "value"), p.attr("input[name=filter]", "value"), p.attr("input[name=opened]", "value"), p.attr("input[name=reading]", "value")}
-		if diff := cmp.Diff([]string{address, fields.Get("reason"), test.filter, "12345", fields.Get("reading")}, got); diff != "" {
+		if diff := cmp.Diff([]string{address, fields.Get("reason"), store.Text(test.filter, maxWord), "12345", fields.Get("reading")}, got); diff != "" {
 			t.Errorf("%s, fields (-want +got):\n%s", test.name, diff)
 		}
 		if _, only := p.doc.Find("input[name=only]").Attr("checked"); only != (test.only != "") {
@@ -184,6 +184,12 @@ func TestHostileFormFields(t *testing.T) {
 		}
 	}
 	fields := x(w, appID)
+	fields.Set("do", "all")
+	fields.Set("filter", strings.Repeat("İ", 150_000)) // which takes long to be lowered, for each event
+	if p := b.post(formOf(appID)+"/review", fields); p.Code != http.StatusOK || len(p.attr("input[name=filter]", "value")) != maxWord {
+		t.Errorf("a long filter: %d, %d bytes are left", p.Code, len(p.attr("input[name=filter]", "value")))
+	}
+	fields = x(w, appID)
 	for i := range 1001 {
 		fields.Add("command", fmt.Sprint("w", i))
 	}
@@ -260,6 +266,9 @@ func TestFormWithoutReading(t *testing.T) {
 	wantStatus(t, p, http.StatusOK)
 	if p.count("#callback-form .cb-foot button") != 1 || p.attr("#callback-form .cb-foot button", "value") != "read" || !strings.Contains(p.text(".cb-note"), "70003") {
 		t.Errorf("the form offers %q: %s", p.values("#callback-form .cb-foot button"), heading(p))
+	}
+	if got := p.text("#callback-form .cb-foot"); strings.Contains(got, w.T("form.same")) {
+		t.Errorf("nothing is known, and the form says %q", got)
 	}
 	p = b.press(p, "#callback-form", url.Values{"url": {newURL}, "reason": {"x"}})
 	wantStatus(t, p, http.StatusUnprocessableEntity)

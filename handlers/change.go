@@ -169,6 +169,9 @@ func (s *server) renderChange(c echo.Context, status int, e entry, r *rejected) 
 	headline(&v, k, e)
 	if v.RequestID == "" && e.Call != "" {
 		v.Instead, v.InsteadID = p.T(insteadID(e)), v.Number+" · "+utc(e.StartedAt)
+		if e.Attempt != nil && e.Outcome != store.NotSent && e.Outcome != store.Pending {
+			v.InsteadID = "random=" + itoa64(*e.Attempt) + " · " + utc(e.StartedAt)
+		}
 	}
 	effect(&v, k, e)
 	progress(&v, k, e, mayWrite(c, e.SDKAppID))
@@ -253,6 +256,8 @@ func (e entry) headline() string {
 		return "refused_gone"
 	case e.refusedWith(tencent.CodeExists) && e.Call == string(tencent.CallSetCallback):
 		return "refused_exists"
+	case e.Outcome == store.Refused && e.ErrorCode != nil && !changes.NothingDone(*e.ErrorCode):
+		return "refused_unsure"
 	case e.Outcome == store.NotSent && e.Cause == store.CauseMoved && e.Kind != store.KindChange:
 		return "not_sent_moved_" + e.Kind
 	case e.Outcome == store.NotSent:
@@ -302,7 +307,7 @@ func insteadID(e entry) string {
 // effect is the clock of what Tencent accepted: a changed URL is in effect about two minutes later, unless the cloud was
 // read back and held something else.
 func effect(v *views.ChangePage, k clock, e entry) {
-	if e.State() != store.Applied || e.EndedAt == 0 || e.Kind == store.KindToken || e.readBackOther() {
+	if e.State() != store.Applied || e.EndedAt == 0 || !e.diff.Summary().URL || e.readBackOther() {
 		return
 	}
 	p := v.P
@@ -431,7 +436,7 @@ func difference(v *views.ChangePage, e entry) {
 	if e.Kind == store.KindToken {
 		url, v.Set, title = tokenDiff(p, e.diff, label), nil, p.T("token.title")
 	}
-	if slices.Contains([]string{store.Refused, store.NotSent, store.NotApplied}, e.State()) {
+	if slices.Contains([]string{store.Refused, store.NotSent, store.NotApplied}, e.State()) && e.headline() != "refused_unsure" {
 		url.Note = p.T("change.not_applied")
 	}
 	v.URLTitle, v.URL = title, &url

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -130,9 +131,10 @@ func (s *server) showAt(c echo.Context) error {
 		v.Time = k.now.Format(atLayout)
 		return s.render(c, http.StatusOK, views.AtTime(v))
 	}
-	t, err := time.ParseInLocation(atLayout, v.Time, k.asked(c.QueryParam("zone")))
-	if err != nil || t.Year() < 2000 || t.Year() > 9999 {
-		v.Error = []string{v.P.T("at.time_fault")}
+	at, _, ok := k.of(c.QueryParam("zone")).span(strings.Replace(strings.TrimSpace(v.Time), " ", "T", 1))
+	t := k.at(at)
+	if !ok || t.Year() < 2000 || t.Year() > 9999 {
+		v.Error = []string{v.P.T("at.time_fault", "Typed", store.Text(v.Time, 80))}
 		v.Time = k.now.Format(atLayout) // the browser's field takes nothing else
 		return s.render(c, http.StatusUnprocessableEntity, views.AtTime(v))
 	}
@@ -143,14 +145,6 @@ func (s *server) showAt(c echo.Context) error {
 	v.Time = t.In(k.zone).Format(atLayout)
 	answerAt(&v, k, t, known)
 	return s.render(c, http.StatusOK, views.AtTime(v))
-}
-
-// asked is the zone that an address names, so that it asks a colleague elsewhere about the same moment; else the person's.
-func (k clock) asked(zone string) *time.Location {
-	if z, err := time.LoadLocation(zone); err == nil && zone != "" && zone != time.Local.String() {
-		return z
-	}
-	return k.zone
 }
 
 func answerAt(v *views.AtPage, k clock, t time.Time, known store.At) {
@@ -232,9 +226,17 @@ func (s *server) restore(c echo.Context, f *callbackForm, view changes.View) (*v
 	var extra []string
 	f.origin, f.url, f.reason = e.Number, old.URL(), p.T("restore.reason", "Number", e.Number)
 	f.commands, extra = changes.Restored(*old, cloud)
+	exact := c.QueryParam("exact") != ""
+	if exact {
+		f.commands = old.Commands()
+	}
 	n := &views.Notice{Level: "info", Title: p.T("restore.title", "Number", e.Number), Text: p.T("restore.text"), Link: &views.Link{Href: views.ChangePath(e.Number), Text: p.T("callback.open_link", "Number", e.Number)}}
-	if len(extra) > 0 {
-		n.Level, n.Text = "care", p.T("restore.extra", "Words", join(p, eventNames(p, extra)))
+	switch words := join(p, eventNames(p, extra)); {
+	case len(extra) > 0 && exact:
+		n.Level, n.Text = "care", p.T("restore.exact", "Words", words)
+	case len(extra) > 0:
+		n.Level, n.Text = "care", p.T("restore.extra", "Words", words)
+		n.Link = &views.Link{Href: c.Request().URL.Path + "?" + c.QueryString() + "&exact=1", Text: p.T("restore.exact_link")}
 	}
 	return n, nil
 }

@@ -254,10 +254,10 @@ func TestTimeMachineSaysWhatItCannotKnow(t *testing.T) {
 	never("never read")
 	wantStatus(t, b.get(formOf(appID)), http.StatusOK)
 	never("read")
-	for _, odd := range []string{"yesterday", "2026-03-01", "2026-02-30T10:00", "2026-03-01T25:00", "2026-03-01T10:00:00Z", "1999-12-31T23:59", "0000-01-01T00:00", "99999-01-01T00:00",
-		" 2026-03-01T10:00", `"><script>alert(1)</script>`, "a\x00b", "\xff", strings.Repeat("9", 4096)} {
+	for _, odd := range []string{"yesterday", "2026-02-30T10:00", "2026-03-01T25:00", "1999-12-31T23:59", "0000-01-01T00:00", "99999-01-01T00:00",
+		`"><script>alert(1)</script>`, "a\x00b", "\xff", strings.Repeat("9", 4096)} {
 		p := b.get(atPath(odd))
-		if p.Code != http.StatusUnprocessableEntity || p.text("#time-err") != w.T("at.time_fault") || p.count("article") != 0 {
+		if p.Code != http.StatusUnprocessableEntity || !strings.HasSuffix(p.text("#time-err"), " such as 2026-05-03 14:00") || p.count("article") != 0 {
 			t.Errorf("time %.30q: %d, %q", odd, p.Code, p.text("#time-err"))
 		}
 		if _, err := time.Parse(atLayout, p.attr("#time", "value")); err != nil {
@@ -272,6 +272,11 @@ func TestTimeMachineSaysWhatItCannotKnow(t *testing.T) {
 		t.Errorf("the same around: %q, %q", p.text("article h2"), p.text("article p"))
 	} else if got := p.fact(w.T("at.before_events")); !strings.Contains(got, w.T("command."+created+".name")) {
 		t.Errorf("the events of before are %q", got)
+	}
+	for _, typed := range []string{"2026-03-01T09:30:20", "2026-03-01 09:30:20", " 2026-03-01T09:30:20Z", "2026-03-01T10:30:20+01:00"} {
+		if p := b.get(atPath(typed)); p.text("article h2") != w.T("at.known", "Time", "1 Mar 2026 09:30:20 (UTC)") {
+			t.Errorf("%q: %d, %q", typed, p.Code, p.text("article h2"))
+		}
 	}
 	if p := b.get(atPath("2026-03-01T09:30")); !strings.Contains(p.text("section"), w.T("app.events")) || strings.Contains(p.text("main"), w.T("diff.same_events")) || p.count(".cb-set li") == 0 {
 		t.Errorf("what was known is said in the words of a comparison: %q", p.text("main"))
@@ -314,7 +319,11 @@ func TestRestore(t *testing.T) {
 				return strings.TrimSpace(s.Find("h2").Text()) == w.T("restore.title", "Number", row.number)
 			})
 			text := note.Find("p").First().Text()
-			if note.Length() != 1 || note.Find("a").AttrOr("href", "") != views.ChangePath(row.number) || note.HasClass("care") != (len(row.extra) > 0) {
+			leads := views.ChangePath(row.number)
+			if len(row.extra) > 0 {
+				leads = restorePath(appID, row.number, row.side+"&exact=1")
+			}
+			if note.Length() != 1 || note.Find("a").AttrOr("href", "") != leads || note.HasClass("care") != (len(row.extra) > 0) {
 				t.Errorf("%s: %d notes, %q", row.name, note.Length(), text)
 			}
 			if want := w.T("restore.extra", "Words", strings.Join(row.extra, ", ")); len(row.extra) > 0 && text != want || len(row.extra) == 0 && text != w.T("restore.text") {
@@ -324,8 +333,13 @@ func TestRestore(t *testing.T) {
 				t.Errorf("%s: %d plans, %d writes", row.name, now.Plans, w.writes())
 			}
 		}
+		// Exactly as it was takes off what came since.
+		p := b.get(restorePath(appID, change, "&side=before&exact=1"))
+		if got := p.values("input[name=command][checked]"); slices.Contains(got, foreign) || !strings.Contains(p.text(".cb-note.care"), w.T("restore.exact", "Words", foreign)) {
+			t.Errorf("exactly: %q, %q", got, p.text(".cb-note.care"))
+		}
 		// What was filled is reviewed and applied like any draft.
-		p := b.press(b.get(restorePath(appID, change, "&side=before")), "#callback-form", nil)
+		p = b.press(b.get(restorePath(appID, change, "&side=before")), "#callback-form", nil)
 		wantStatus(t, p, http.StatusSeeOther)
 		e := w.entryAt(b.apply(p.location()))
 		if got, _ := w.box.Callback(appID); got.Url != oldURL || !slices.Contains(got.CallbackCommandList, foreign) || e.Reason != w.T("restore.reason", "Number", change) {

@@ -65,7 +65,7 @@ func (s *server) exportCSV(c echo.Context) error { return s.exportHistory(c, csv
 // exportHistory streams what the search selects in constant memory. Who took what is in the audit before the first byte.
 func (s *server) exportHistory(c echo.Context, f format) error {
 	ctx, asked := c.Request().Context(), readSearch(c)
-	u, err := s.understand(ctx, asked, s.clockOf(c, s.printer(c)))
+	u, err := s.understand(ctx, asked, s.clockOf(c, s.printer(c)).of(asked.zone))
 	if err != nil {
 		return err
 	}

@@ -22,9 +22,14 @@ func (s *server) showHistory(c echo.Context) error {
 	f, ctx := readSearch(c), c.Request().Context()
 	v := views.HistoryPage{Base: s.base(c, "history.title"), Q: f.q}
 	k := s.clockOf(c, v.P)
-	u, err := s.understand(ctx, f, k)
+	u, err := s.understand(ctx, f, k.of(f.zone))
 	if err != nil {
 		return err
+	}
+	if u.zoned && f.zone == "" {
+		// Whoever is sent the address has to see the same.
+		f.zone = k.zone.String()
+		return seeOther(c, f.href("/history"))
 	}
 	list, err := s.Store.Entries(ctx, u.filter)
 	if err != nil {
@@ -34,8 +39,8 @@ func (s *server) showHistory(c echo.Context) error {
 		return seeOther(c, views.ChangePath(list.Entries[0].Number), "found", u.exact)
 	}
 	v.Nav = "history"
-	exported := search{q: f.q, tab: f.tab}
-	v.Tabs, v.Export, v.ExportCSV = s.historyTabs(ctx, v.P, k.zone.String(), f, u, list), exported.href("/history.jsonl"), exported.href("/history.csv")
+	exported := search{q: f.q, tab: f.tab, zone: f.zone}
+	v.Tabs, v.Export, v.ExportCSV = s.historyTabs(ctx, v.P, k.of(f.zone).zone.String(), f, u, list), exported.href("/history.jsonl"), exported.href("/history.csv")
 	if i := slices.IndexFunc(v.Tabs, func(t views.Tab) bool { return t.Current && t.Count != "" }); i >= 0 {
 		v.ExportNote = v.P.T("export.count", "Count", v.Tabs[i].Count)
 	}
@@ -52,9 +57,9 @@ func searchNotes(v *views.HistoryPage, f search, u understood) {
 	p := v.P
 	for _, c := range u.chips {
 		name := p.T("history.chip." + c.kind)
-		v.Chips = append(v.Chips, views.Chip{Name: name, Value: store.Text(c.value, maxWord), RemoveHref: search{q: u.without(c), tab: f.tab}.href("/history"), RemoveLabel: p.T("history.remove", "What", name)})
+		v.Chips = append(v.Chips, views.Chip{Name: name, Value: store.Text(c.value, maxWord), RemoveHref: search{q: u.without(c), tab: f.tab, zone: f.zone}.href("/history"), RemoveLabel: p.T("history.remove", "What", name)})
 	}
-	for _, x := range u.ignored {
+	for _, x := range u.ignored { // more is found than was asked for
 		title := "history.ignored"
 		switch x.id {
 		case "filter":
@@ -62,7 +67,7 @@ func searchNotes(v *views.HistoryPage, f search, u understood) {
 		case "long":
 			title = "history.shortened"
 		}
-		v.Notices = append(v.Notices, views.Notice{Level: "info", Title: p.T(title, "Text", x.text), Text: p.T("history.ignored." + x.id)})
+		v.Notices = append(v.Notices, views.Notice{Level: "care", Title: p.T(title, "Text", x.text), Text: p.T("history.ignored." + x.id)})
 	}
 	if u.also != 0 {
 		v.Notices = append(v.Notices, views.Notice{Level: "info", Title: p.T("history.also_title", "Code", u.also), Text: p.T("history.also_text"),
@@ -78,7 +83,7 @@ func (s *server) newer(ctx context.Context, v *views.HistoryPage, f search, u un
 	if f.before == 0 {
 		return nil
 	}
-	v.Newer = views.Link{Href: search{q: f.q, tab: f.tab}.href("/history"), Text: v.P.T("history.newest")}
+	v.Newer = views.Link{Href: search{q: f.q, tab: f.tab, zone: f.zone}.href("/history"), Text: v.P.T("history.newest")}
 	if f.top == 0 {
 		return nil
 	}
@@ -95,7 +100,7 @@ func (s *server) newer(ctx context.Context, v *views.HistoryPage, f search, u un
 func (s *server) historyList(v *views.HistoryPage, k clock, f search, u understood, found store.Found) {
 	p, list := v.P, found.Entries
 	if found.Down != 0 {
-		v.Further = &views.Link{Href: search{q: f.q, tab: f.tab, before: found.Down, top: f.top}.href("/history"), Text: p.T("history.further")}
+		v.Further = &views.Link{Href: search{q: f.q, tab: f.tab, before: found.Down, top: f.top, zone: f.zone}.href("/history"), Text: p.T("history.further")}
 		v.FurtherText = p.T("history.down_to", "Time", k.stamp(found.DownAt))
 	}
 	if len(list) == 0 {
@@ -108,7 +113,7 @@ func (s *server) historyList(v *views.HistoryPage, k clock, f search, u understo
 	}
 	if len(list) > historyRows {
 		list = list[:historyRows]
-		v.Older = search{q: f.q, tab: f.tab, before: list[historyRows-1].Number, top: top}.href("/history")
+		v.Older = search{q: f.q, tab: f.tab, before: list[historyRows-1].Number, top: top, zone: f.zone}.href("/history")
 	}
 	times := make([]int64, len(list))
 	for i, e := range list {
@@ -124,6 +129,11 @@ func (s *server) emptyHistory(p *i18n.Printer, f search, u understood, found sto
 	switch {
 	case f.q == "" && f.tab == "" && f.before == 0:
 		return &views.EmptyHistory{Icon: "history", Title: p.T("history.none_title"), Text: p.T("history.none_text"), Links: []views.Link{{Href: "/apps", Text: p.T("problem.to_apps")}}}
+	case u.digits:
+		value := strings.TrimPrefix(u.chips[len(u.chips)-1].value, "Id-")
+		return &views.EmptyHistory{Icon: "search", Title: p.T("history.no_digits_title", "Value", value), Text: p.T("history.no_digits_text", "Value", value), Links: []views.Link{all}}
+	case u.exact == "number":
+		return &views.EmptyHistory{Icon: "search", Title: p.T("history.no_id_title", "What", p.T("history.chip."+u.exact)), Text: p.T("history.no_number_text"), Links: []views.Link{all}}
 	case u.exact == "request_id":
 		return &views.EmptyHistory{Icon: "search", Title: p.T("history.no_id_title", "What", p.T("history.chip."+u.exact)), Text: s.noRequestID(p, u), Links: []views.Link{all}}
 	case u.exact != "":
@@ -131,7 +141,11 @@ func (s *server) emptyHistory(p *i18n.Printer, f search, u understood, found sto
 	case found.Down != 0:
 		return &views.EmptyHistory{Icon: "search", Title: p.T("history.not_yet_title"), Text: p.T("history.not_yet_text"), Links: []views.Link{all}}
 	}
-	return &views.EmptyHistory{Icon: "search", Title: p.T("history.nothing_title"), Text: p.T("history.nothing_text"), Links: []views.Link{all}}
+	text := p.T("history.nothing_text")
+	if f.tab != "" {
+		text = p.T("history.nothing_in_tab") + " " + text
+	}
+	return &views.EmptyHistory{Icon: "search", Title: p.T("history.nothing_title"), Text: text, Links: []views.Link{all}}
 }
 
 // noRequestID says why an entry with a RequestId may not be found.
@@ -155,7 +169,7 @@ func (s *server) historyTabs(ctx context.Context, p *i18n.Printer, zone string, 
 		name  string
 		count store.Count
 	}{{"", n.All}, {"changes", n.Acts}, {"drift", n.Drift}, {store.Refused, n.Refused}, {store.Unknown, n.Unknown}, {store.NotSent, n.NotSent}} {
-		tab := views.Tab{Href: search{q: f.q, tab: t.name}.href("/history"), Text: p.T("history.tab." + orElse(t.name, "all")), Current: t.name == f.tab}
+		tab := views.Tab{Href: search{q: f.q, tab: t.name, zone: f.zone}.href("/history"), Text: p.T("history.tab." + orElse(t.name, "all")), Current: t.name == f.tab}
 		if known {
 			tab.Count = tabCount(p, t.count)
 		}
@@ -246,7 +260,8 @@ type entryKey struct {
 func historyRow(k clock, c store.Entry) views.HistoryRow {
 	p := k.p
 	r := views.HistoryRow{Number: "#" + itoa64(c.Number), Href: views.ChangePath(c.Number), Time: k.clockTime(c.StartedAt),
-		Env: views.Env{Class: c.Environment, Word: p.T("environment." + c.Environment)}, App: c.App, Who: orElse(c.Who, p.T("word.console")),
+		Env: views.Env{Class: c.Environment, Word: p.T("environment." + c.Environment)}, App: c.App,
+		AppTitle: p.T("environment."+c.Environment) + " · " + itoa64(c.SDKAppID), Who: orElse(c.Who, p.T("word.console")),
 		What: what(p, c.Kind, c.Summary), State: stateOf(p, c.Kind, c.Outcome, c.Settled), RequestID: shortID(c.RequestID), FullID: c.RequestID}
 	if c.ErrorCode != nil {
 		r.Code = itoa64(*c.ErrorCode)

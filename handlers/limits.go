@@ -18,7 +18,7 @@ const (
 	maxFields  = 1000     // of a form; beyond: 413
 	maxCookies = 100      // beyond: 431
 	maxHeaders = 64 << 10 // bytes of all header lines, cookies among them; beyond: 431
-	maxAddress = 8 << 10  // bytes of path and query; beyond: 414
+	maxAddress = 24 << 10 // bytes of path and query, in which the longest search fits, encoded twice behind /sign-in?next=; beyond: 414
 )
 
 // What one person may have under way at once. Beyond: 429.

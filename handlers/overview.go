@@ -28,7 +28,7 @@ func (s *server) showOverview(c echo.Context) error {
 	v := views.OverviewPage{Base: s.base(c, "overview.title")}
 	v.Nav = "overview"
 	p, k := v.P, s.clockOf(c, v.P)
-	apps, err := s.Store.Apps(ctx, false)
+	apps, err := s.listedApps(ctx, false)
 	if err != nil {
 		return err
 	}
@@ -147,7 +147,8 @@ func attentionGroup(k clock, name string, of []store.AppRow) views.OverviewGroup
 		of = of[:overviewApps]
 	}
 	for _, a := range of {
-		row := views.OverviewApp{Name: a.Name, Href: views.AppPath(a.SDKAppID, "/callback"), Env: views.Env{Class: a.Environment, Word: k.p.T("environment." + a.Environment)}, State: standingWord(k.p, name)}
+		row := views.OverviewApp{Name: a.Name, Href: views.AppPath(a.SDKAppID, "/callback"), Env: views.Env{Class: a.Environment, Word: k.p.T("environment." + a.Environment)}, State: standingWord(k.p, name),
+			Title: k.p.T("environment."+a.Environment) + " · " + itoa64(a.SDKAppID)}
 		if number := attentionEntry(a); number != 0 {
 			row.Number, row.NumberHref = "#"+itoa64(number), views.ChangePath(number)
 		} else {

@@ -3,6 +3,7 @@ package handlers
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -146,6 +147,31 @@ func TestOverviewNamesWhatNeedsAttention(t *testing.T) {
 			t.Errorf("%s lists %d apps, %s are counted", href, apps.count("a.main"), count)
 		}
 	})
+}
+
+// TestAppOfAnUnknownRegion: it can be neither read nor changed, whatever the last reading told.
+func TestAppOfAnUnknownRegion(t *testing.T) {
+	w := newWorld(t)
+	wantStatus(t, w.as(store.Operator).get(formOf(appID)), http.StatusOK)
+	w.exec(`UPDATE apps SET region = 'gone' WHERE sdkappid = $1`, appID)
+	b := w.as(store.Admin)
+	p := b.get("/overview")
+	if got := p.text(section("h-open")); !strings.Contains(got, "Aurora Stage") {
+		t.Errorf("needs attention: %q", got)
+	}
+	if p := b.get("/apps?state=unreadable"); p.count("a.main") != 1 || !strings.Contains(p.text("tbody"), w.T("fault.region")) {
+		t.Errorf("%d unreadable apps: %q", p.count("a.main"), p.text("tbody"))
+	}
+	const at = "/apps/20010452/settings"
+	p = b.get(at)
+	if got := p.attr("#region option[selected]", "value"); got != "gone" || p.count("#region option[selected]") != 1 {
+		t.Errorf("the region %q is chosen", got)
+	}
+	p = b.press(p, `form:has(input[name="version"])`, url.Values{"name": {"New name"}})
+	wantStatus(t, p, http.StatusUnprocessableEntity)
+	if !strings.Contains(p.text("#region-err"), w.T("settings.region_fault")) {
+		t.Errorf("the page says %q", p.text("#region-err"))
+	}
 }
 
 func TestOverviewSaysWhatItDoesNotCount(t *testing.T) {

@@ -90,6 +90,9 @@ func (s *server) renderPlan(c echo.Context, status int, a store.App, plan change
 	p, k := b.P, s.clockOf(c, b.P)
 	v := views.ReviewPage{Base: b, Action: views.AppPath(a.SDKAppID, "/callback/apply"), Plan: plan.ID, Nothing: plan.Nothing(), BackHref: views.AppPath(a.SDKAppID, "/callback"),
 		Env: views.Env{Class: a.Environment, Word: p.T("environment." + a.Environment)}, EnvClass: a.Environment, ApplyText: p.T("review.apply." + a.Environment)}
+	if plan.Nothing() && plan.Origin != 0 {
+		v.NothingNote = p.T("review.nothing_restore", "Number", plan.Origin)
+	}
 	v.Lead = s.lead(p, a, plan)
 	if plan.Kind == store.KindToken {
 		v.Token, v.URL, v.BackHref = true, tokenDiff(p, plan.Diff, "diff.after"), views.AppPath(a.SDKAppID, "/token")

@@ -31,22 +31,15 @@ type search struct {
 	q      string
 	tab    string
 	before int64
-	top    int64 // the newest entry when the first page was shown
+	top    int64  // the newest entry when the first page was shown
+	zone   string // whose days a search for days means, "" for the person's own
 }
 
 func readSearch(c echo.Context) search {
-	f := search{q: strings.TrimSpace(strings.Map(seen, c.QueryParam("q"))), tab: c.QueryParam("state"), before: positive(c.QueryParam("before")), top: positive(c.QueryParam("top"))}
+	f := search{q: store.Visible(c.QueryParam("q")), tab: c.QueryParam("state"), before: positive(c.QueryParam("before")), top: positive(c.QueryParam("top")), zone: c.QueryParam("zone")}
 	// PostgreSQL takes neither NUL nor broken text, not even to look for.
 	f.q = store.Text(f.q, maxQuery)
 	return f
-}
-
-// seen drops what nobody sees and copies bring along: marks of writing direction, zero-width blanks, soft hyphens.
-func seen(r rune) rune {
-	if unicode.Is(unicode.Bidi_Control, r) || strings.ContainsRune("\u200b\u2060\ufeff\u00ad", r) {
-		return -1
-	}
-	return r
 }
 
 func positive(text string) int64 {
@@ -68,6 +61,9 @@ func (f search) href(path string) string {
 		if f.top != 0 {
 			q.Set("top", itoa64(f.top))
 		}
+	}
+	if f.zone != "" {
+		q.Set("zone", f.zone)
 	}
 	if len(q) == 0 {
 		return path
@@ -91,6 +87,8 @@ type understood struct {
 	chips   []chip
 	ignored []ignored
 	exact   string // the kind of id that leads straight to its entry when there is one
+	digits  bool   // a mere number was looked for, and is none of an app, a code or an entry
+	zoned   bool   // a day or a time was given without its zone
 	also    int64  // an entry whose number is the code that was looked for
 	terms   []term
 }
@@ -152,7 +150,9 @@ func (s *server) understand(ctx context.Context, f search, k clock) (understood,
 			free = append(free, i)
 		case seen[t.name]:
 			u.ignore("twice", t.raw)
-		case t.value != "":
+		case t.value == "":
+			u.ignore("empty", t.raw)
+		default:
 			seen[t.name] = true
 			if err := s.typed(ctx, &u, i, k); err != nil {
 				return u, err
@@ -203,24 +203,32 @@ func (s *server) typed(ctx context.Context, u *understood, i int, k clock) error
 			return nil
 		}
 		u.filter.Code = &code
-	case "kind":
-		if !slices.Contains(kinds, t.value) {
-			u.ignore("kind", t.raw)
+	case "kind", "outcome":
+		if kind = u.kindOrState(t.name, strings.ToLower(t.value)); kind == "" {
+			u.ignore(t.name, t.raw)
 			return nil
 		}
-		u.filter.Kind = t.value
-	case "outcome":
-		if !slices.Contains(states, t.value) {
-			u.ignore("outcome", t.raw)
-			return nil
-		}
-		u.filter.State = t.value
 	default:
 		u.time(i, k)
 		return nil
 	}
 	u.add(kind, t.value, i)
 	return nil
+}
+
+// kindOrState understands kind: and outcome:, and returns which of them was meant. Entries without an outcome show their
+// kind in its column.
+func (u *understood) kindOrState(name, value string) string {
+	switch {
+	case name == "outcome" && slices.Contains(states, value):
+		u.filter.State = value
+	case name == "kind" && slices.Contains(kinds, value), value == store.KindDrift, value == store.KindAccepted:
+		u.filter.Kind = value
+		return "kind"
+	default:
+		return ""
+	}
+	return name
 }
 
 // ownZone ends a time that says its zone.
@@ -231,7 +239,11 @@ func (u *understood) time(i int, k clock) {
 	t := u.terms[i]
 	from, to, ok := k.span(t.value)
 	if !ok {
-		u.ignore("date", t.raw)
+		id := "date"
+		if likeTime.MatchString(t.value) {
+			id = "no_date"
+		}
+		u.ignore(id, t.raw)
 		return
 	}
 	if t.name == "from" {
@@ -242,9 +254,13 @@ func (u *understood) time(i int, k clock) {
 	value := t.value
 	if from != to && !ownZone.MatchString(value) {
 		value += " (" + k.zoneName(from) + ")"
+		u.zoned = true
 	}
 	u.add(t.name, value, i)
 }
+
+// likeTime is written like a day or a time, which may still be none.
+var likeTime = regexp.MustCompile(`^\d{4}-\d\d-\d\d(?:$|[Tt])`)
 
 var bareDay = regexp.MustCompile(`^\d{4}-\d\d-\d\d$`)
 
@@ -338,6 +354,9 @@ var (
 	namedID    = regexp.MustCompile(`(?i)request[ _-]?id["'\\\s:=：]+([0-9a-f]*[0-9][0-9a-f]*)(?:[^0-9a-z-]|$)`)
 )
 
+// ownAddress is the address of an entry's page, or of one below it.
+var ownAddress = regexp.MustCompile(`^(?:https?://\S+)?/changes/([0-9]{1,18})(?:[/?#].*)?$`)
+
 // idInside is the RequestId in a text, "" where there is none.
 func idInside(text string) string {
 	if found := insideText.FindStringSubmatch(text); found != nil {
@@ -369,6 +388,9 @@ func (s *server) free(ctx context.Context, u *understood, places []int) error {
 		// As lists print it; it can be letters alone.
 		u.byRequestID(wholeID(strings.TrimPrefix(strings.ToLower(head), "id-")), places)
 		return nil
+	}
+	if m := ownAddress.FindStringSubmatch(text); m != nil {
+		text = "#" + m[1]
 	}
 	number, err := strconv.ParseInt(strings.TrimPrefix(text, "#"), 10, 64)
 	switch {
@@ -431,9 +453,11 @@ func (s *server) number(ctx context.Context, u *understood, text string, number 
 	}
 	if len(list) == 0 && requestID.MatchString(text) {
 		// The beginning of a RequestId can be digits alone.
+		u.digits = true
 		u.byRequestID(wholeID(text), places)
 		return nil
 	}
+	u.digits = len(list) == 0
 	u.exact, u.filter.Attempt = "attempt", &number
 	u.add("attempt", value, places...)
 	return nil

@@ -24,8 +24,14 @@ func readSettings(c echo.Context) settingsForm {
 		identifier: strings.TrimSpace(c.FormValue("identifier")), environment: c.FormValue("environment"), secret: strings.TrimSpace(c.FormValue("secret")), version: c.FormValue("version")}
 }
 
+// usualRegion is chosen for a new app where there is such a region.
+const usualRegion = "singapore"
+
 func (s *server) showNewApp(c echo.Context) error {
-	f := settingsForm{identifier: "administrator", environment: store.Production, region: "singapore"}
+	f := settingsForm{identifier: "administrator", environment: store.Production}
+	if _, known := s.Regions.Find(usualRegion); known {
+		f.region = usualRegion
+	}
 	return s.render(c, http.StatusOK, views.Settings(s.newAppPage(c, f)))
 }
 
@@ -190,9 +196,9 @@ func (s *server) checkSettings(v *views.SettingsPage, f settingsForm, fresh bool
 	return store.AppSettings{SDKAppID: id, Name: f.name, Region: f.region, Identifier: f.identifier, Environment: f.environment, Secret: f.secret}
 }
 
-// plain tells whether a text is printable; marks that turn the reading direction are not.
+// plain tells whether a text is printable; what nobody sees is not.
 func plain(text string) bool {
-	return !strings.ContainsFunc(text, func(c rune) bool {
-		return c == utf8.RuneError || !unicode.IsPrint(c) || unicode.Is(unicode.Bidi_Control, c)
+	return store.Visible(text) == text && !strings.ContainsFunc(text, func(c rune) bool {
+		return c == utf8.RuneError || !unicode.IsPrint(c)
 	})
 }

@@ -20,6 +20,10 @@ func addressCounter(c echo.Context) store.Counter {
 	return counter(auth.AddressTries, "address", auth.ClientNetwork(c.RealIP()))
 }
 
+func accountCounter(name string) store.Counter {
+	return counter(auth.AccountTries, "account", store.Key(name))
+}
+
 func browserCounter(browser string, key string) store.Counter {
 	return counter(auth.BrowserTries, "browser", browser+"/"+key)
 }
@@ -36,7 +40,7 @@ func (s *server) signInCounters(c echo.Context, name string) ([]store.Counter, e
 			return []store.Counter{browserCounter(browser, store.Key(name))}, nil
 		}
 	}
-	return []store.Counter{counter(auth.AccountTries, "account", store.Key(name)), addressCounter(c)}, nil
+	return []store.Counter{accountCounter(name), addressCounter(c)}, nil
 }
 
 // passwordCounter is for the current password that a signed-in person is asked for.
@@ -44,10 +48,11 @@ func passwordCounter(u store.User) store.Counter {
 	return counter(auth.BrowserTries, "current", itoa64(u.ID))
 }
 
-// knowBrowser remembers a browser after a sign-in and gives its tries back. The sign-in stands without it.
-func (s *server) knowBrowser(c echo.Context, u store.User, tries []store.Counter) {
+// knowBrowser remembers a browser after a sign-in and gives its tries back; counters that are named begin anew. The sign-in
+// stands without it.
+func (s *server) knowBrowser(c echo.Context, u store.User, tries []store.Counter, fresh ...string) {
 	old := s.Cookies.Browser(c.Request())
-	w := store.Welcome{UserID: u.ID, Old: old, New: s.Cookies.KnowBrowser(c.Response()), Tries: tries, Fresh: browserCounter(old, store.Key(u.Name)).Key}
+	w := store.Welcome{UserID: u.ID, Old: old, New: s.Cookies.KnowBrowser(c.Response()), Tries: tries, Fresh: append(fresh, browserCounter(old, store.Key(u.Name)).Key)}
 	if err := s.Store.KnowBrowser(context.WithoutCancel(c.Request().Context()), w); err != nil {
 		s.Log.Error("a browser could not be remembered", "id", c.Get(idKey), "err", err)
 	}

@@ -28,6 +28,15 @@ func (s *server) clockOf(c echo.Context, p *i18n.Printer) clock {
 	return clock{p: p, zone: zone, now: s.Clock().In(zone)}
 }
 
+// of is the clock of a zone that an address names, so that it asks a colleague elsewhere about the same time; else the
+// person's own.
+func (k clock) of(zone string) clock {
+	if z, err := time.LoadLocation(zone); err == nil && zone != "" && zone != time.Local.String() {
+		k.zone = z
+	}
+	return k
+}
+
 func (k clock) at(ms int64) time.Time { return time.UnixMilli(ms).In(k.zone) }
 
 // zoneName is UTC, or the offset such as UTC+8, as it is at the moments that stand beside it; of moments with several

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -54,9 +55,47 @@ func TestTimesOfASearchSayTheirZone(t *testing.T) {
 		"from:2026-03-01T06:05:30.425Z to:2026-03-01T06:05:30.425Z":       "2026-03-01T06:05:30.425Z",
 		"from:2026-03-01T07:05:30+01:00 to:2026-03-01T07:05:30.425+01:00": "2026-03-01T07:05:30+01:00",
 	} {
-		p := w.as(store.Support).get("/history?q=" + url.QueryEscape(q))
+		p := w.as(store.Support).sought(q)
 		if !slices.Equal(numbers(p), []string{"#1"}) || !strings.Contains(p.text(".cb-chip"), chip) {
 			t.Errorf("%s: entries %q, understood as %q", q, numbers(p), p.text(".cb-chip"))
+		}
+	}
+}
+
+// TestAddressOfASearchSaysItsZone: a day that was looked for in one zone is the same to whoever is sent the address, on
+// every page and in exports.
+func TestAddressOfASearchSaysItsZone(t *testing.T) {
+	w := newWorld(t)
+	past(w)
+	w.exec(`UPDATE users SET time_zone = 'Asia/Shanghai' WHERE name = 'support'`)
+	w.exec(`UPDATE changes SET started_at = $1 WHERE number = 1`, time.Date(2026, 3, 1, 20, 0, 0, 0, time.UTC).UnixMilli()) // 2 March in Shanghai
+	support, operator := w.as(store.Support), w.as(store.Operator)
+	const day = "q=from%3A2026-03-02+to%3A2026-03-02"
+	p := support.get("/history?" + day)
+	wantSeeOther(t, p, "/history?"+day+"&zone=Asia%2FShanghai")
+	address := p.location()
+	for _, b := range []*browser{support, operator} {
+		p := b.get(address)
+		if !slices.Equal(numbers(p), []string{"#1"}) || !strings.Contains(p.text(".cb-chip"), "2026-03-02 (UTC+8)") {
+			t.Errorf("entries %q, understood as %q", numbers(p), p.text(".cb-chip"))
+		}
+		for _, href := range links(p, ".cb-tabs a, .cb-head a.btn") {
+			if strings.HasPrefix(href, "/history") && !strings.Contains(href, "zone=Asia%2FShanghai") {
+				t.Errorf("%s has lost the zone", href)
+			}
+		}
+		if got := b.get("/history.jsonl" + strings.TrimPrefix(address, "/history")).Body.String(); strings.Count(got, "\n") != 1 {
+			t.Errorf("the export has %q", got)
+		}
+	}
+	for _, q := range []string{"from:1d", "from:2026-03-01T20:00Z", "by:admin", "2026"} {
+		if p := support.get("/history?q=" + url.QueryEscape(q)); strings.Contains(p.location(), "zone=") {
+			t.Errorf("%s means the same everywhere and leads to %s", q, p.location())
+		}
+	}
+	for _, zone := range []string{"Mars/Base", "Local", "../../etc/passwd", "\x00"} {
+		if p := operator.get("/history?" + day + "&zone=" + url.QueryEscape(zone)); p.Code != http.StatusOK || len(numbers(p)) != 0 {
+			t.Errorf("zone %q: %d, entries %q", zone, p.Code, numbers(p))
 		}
 	}
 }

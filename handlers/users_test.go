@@ -237,6 +237,10 @@ func TestPasswordReset(t *testing.T) {
 		if p := w.browser().get(link); !strings.Contains(p.text("main"), w.T("welcome.reset_text")) {
 			t.Errorf("%s: the page says %q", name, p.text("main"))
 		}
+		for range auth.AccountTries.Burst { // of somebody who keeps on guessing
+			w.browser().guess("operator", "wrong horse")
+		}
+		wantStatus(t, w.browser().guess("operator", password), http.StatusTooManyRequests)
 		fresh := w.browser()
 		wantSeeOther(t, fresh.use(link, "another horse"), "/apps")
 		wantStatus(t, fresh.get("/apps"), http.StatusOK)

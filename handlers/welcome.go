@@ -80,6 +80,6 @@ func (s *server) saveWelcome(c echo.Context) error {
 	if err := s.startSession(c, u); err != nil {
 		return err
 	}
-	s.knowBrowser(c, u, nil)
+	s.knowBrowser(c, u, nil, accountCounter(u.Name).Key) // what was guessed at was the old password
 	return seeOther(c, "/apps")
 }

@@ -139,6 +139,15 @@ func TestConfigurationsAreStoredByteForByte(t *testing.T) {
 	})
 }
 
+func TestVisible(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", " a b\n": "a b", "a\r\nb": "a\r\nb", "直播 间": "直播 间", "a\u202eb\u200e": "ab", "\ufeffa\u00adb\u200b": "ab", "\u3164\u115f\u2800": "",
+		"\u200d\ufe0f \u00a0": "", "👩\u200d💻": "👩\u200d💻", "❤\ufe0f": "❤\ufe0f", "می\u200cخواهم": "می\u200cخواهم", "a\xff": "a\uFFFD",
+	} {
+		same(t, fmt.Sprintf("Visible(%q)", text), want, store.Visible(text))
+	}
+}
+
 func TestTextIsCutBetweenRunes(t *testing.T) {
 	tests := []struct {
 		text  string

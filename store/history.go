@@ -35,6 +35,7 @@ type Filter struct {
 type Entry struct {
 	Number      int64
 	Kind        string
+	SDKAppID    int64
 	App         string
 	Environment string
 	Who         string // "" for the console
@@ -81,10 +82,10 @@ func (s *Store) Entries(ctx context.Context, f Filter) (Found, error) {
 // memoOfEntries lists entries from memory.
 func memoOfEntries() rowMemo[Entry] {
 	return rowMemo[Entry]{table: "changes", id: "changes.number", kept: newMemo[int64, versioned[Entry]](keptEntries),
-		columns: `changes.number, changes.kind, changes.app, changes.environment, changes.who, changes.summary, COALESCE(changes.outcome, ''), COALESCE(changes.settled, ''),
+		columns: `changes.number, changes.kind, changes.sdkappid, changes.app, changes.environment, changes.who, changes.summary, COALESCE(changes.outcome, ''), COALESCE(changes.settled, ''),
 			changes.started_at, changes.duration_ms, changes.error_code, changes.request_id`,
 		fields: func(e *Entry) []any {
-			return []any{&e.Number, &e.Kind, &e.App, &e.Environment, &e.Who, &e.Summary, &e.Outcome, &e.Settled,
+			return []any{&e.Number, &e.Kind, &e.SDKAppID, &e.App, &e.Environment, &e.Who, &e.Summary, &e.Outcome, &e.Settled,
 				&e.StartedAt, &e.DurationMS, &e.ErrorCode, &e.RequestID}
 		}}
 }

@@ -117,7 +117,7 @@ func TestHistory(t *testing.T) {
 func (f fixture) short(list []store.Change) (short []store.Entry) {
 	f.t.Helper()
 	for _, c := range list {
-		short = append(short, store.Entry{Number: c.Number, Kind: c.Kind, App: c.App, Environment: c.Environment, Who: c.Actor.Name, Summary: c.Summary, Outcome: c.Outcome,
+		short = append(short, store.Entry{Number: c.Number, Kind: c.Kind, SDKAppID: c.SDKAppID, App: c.App, Environment: c.Environment, Who: c.Actor.Name, Summary: c.Summary, Outcome: c.Outcome,
 			Settled: c.Settled, StartedAt: c.StartedAt, DurationMS: c.DurationMS, ErrorCode: c.ErrorCode, RequestID: c.RequestID,
 			Version: f.number(`SELECT row_version FROM changes WHERE number = $1`, c.Number)})
 	}

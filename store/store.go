@@ -19,6 +19,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/pressly/goose/v3"
@@ -545,6 +546,24 @@ func Text(s string, limit int) string {
 // storable is a text as both databases take it; PostgreSQL refuses NUL and what is not UTF-8, in look-ups too.
 func storable(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\u2400")
+}
+
+// Visible is a text without blanks around it, and without what nobody sees and copies bring along: marks of writing
+// direction, zero-width blanks, soft hyphens, and letters that are drawn as nothing. Joiners stay, as emoji and some scripts
+// need them, where anything else is to be seen.
+func Visible(s string) string {
+	seen := false
+	s = strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Bidi_Control, unicode.Other_Default_Ignorable_Code_Point) || strings.ContainsRune("\u200b\u2060\ufeff\u00ad\u2800", r) {
+			return -1
+		}
+		seen = seen || !unicode.In(r, unicode.White_Space, unicode.Cf, unicode.Variation_Selector)
+		return r
+	}, s)
+	if !seen {
+		return ""
+	}
+	return strings.TrimSpace(s)
 }
 
 // Key folds a name for look-ups that ignore case.

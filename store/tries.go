@@ -89,7 +89,7 @@ type Welcome struct {
 	UserID   int64
 	Old, New string    // hashes of what the browser brought and what it gets instead
 	Tries    []Counter // given back
-	Fresh    string    // the key of a counter that starts anew
+	Fresh    []string  // the keys of counters that start anew
 }
 
 // KnowBrowser remembers a browser that somebody signed in with, so that a stranger's wrong guesses do not keep its owner
@@ -101,8 +101,10 @@ func (s *Store) KnowBrowser(ctx context.Context, w Welcome) error {
 				return err
 			}
 		}
-		if _, err := t.exec(`DELETE FROM tries WHERE counter = $1`, w.Fresh); err != nil {
-			return err
+		for _, key := range w.Fresh {
+			if _, err := t.exec(`DELETE FROM tries WHERE counter = $1`, key); err != nil {
+				return err
+			}
 		}
 		if _, err := t.exec(`UPDATE known_browsers SET id = $1 WHERE id = $2`, w.New, w.Old); err != nil {
 			return err

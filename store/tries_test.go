@@ -155,7 +155,7 @@ func TestAWelcomeGivesTriesBack(t *testing.T) {
 		browser := store.Counter{Key: "browser/x", Burst: 3, Every: time.Minute}
 		f.times(tries)
 		f.times(browser)
-		f.must(f.KnowBrowser(ctx(t), store.Welcome{UserID: 1, New: "a", Tries: []store.Counter{tries}, Fresh: browser.Key}))
+		f.must(f.KnowBrowser(ctx(t), store.Welcome{UserID: 1, New: "a", Tries: []store.Counter{tries}, Fresh: []string{browser.Key}}))
 		same(t, "of the account", 1, f.times(tries))
 		same(t, "of the browser", browser.Burst, f.times(browser))
 	})

@@ -2,6 +2,7 @@ package tencent
 
 import (
 	"bytes"
+	"encoding/base64"
 	"html"
 	"regexp"
 	"slices"
@@ -21,6 +22,7 @@ const (
 	partFrom       = 16  // the beginning of a secret is masked from this many characters on
 	tokenLimit     = 16  // tokens of one answer that are looked for by value
 	tokenLength    = 128 // characters of the longest token there is (647/69528); longer ones are looked for by their beginning
+	encodedFrom    = 8   // characters of a base64 text that a secret is known by
 	escapeDepth    = 16  // backslashes in a row that are looked at
 )
 
@@ -48,6 +50,25 @@ func (m *masker) add(secrets ...string) {
 		if s != "" {
 			m.secrets = append(m.secrets, unitsOf(s))
 			m.addParts(s)
+		}
+	}
+}
+
+// addEncoded adds what of a secret stands in base64 texts that have it inside, for each of the three places at which it
+// can begin there. Of shorter secrets too little would stand there to know them by.
+func (m *masker) addEncoded(secrets ...string) {
+	for _, s := range secrets {
+		for shift := range 3 {
+			for _, alphabet := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+				text := alphabet.EncodeToString(append(make([]byte, shift), s...))
+				text = text[[]int{0, 2, 3}[shift]:] // the characters before share bits with what stands in front
+				if (shift+len(s))%3 != 0 {
+					text = text[:max(len(text)-1, 0)] // as the last one does with what comes behind
+				}
+				if len(text) >= encodedFrom {
+					m.secrets = append(m.secrets, unitsOf(text))
+				}
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package tencent
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -72,6 +73,29 @@ func TestMask(t *testing.T) {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestMaskEncoded hides secrets inside base64, wherever they begin in it.
+func TestMaskEncoded(t *testing.T) {
+	const token = "CanaryTok3n?ZZ>77"
+	m := newMasker(token, testKey)
+	m.addEncoded(token, testKey, "", "ab", "abcde")
+	for _, secret := range []string{token, testKey} {
+		for _, around := range [][2]string{{"", ""}, {"a", ""}, {"ab", "z"}, {"abc", "zz"}, {"{\"token\":\"", "\"}"}} {
+			for _, alphabet := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
+				text := alphabet.EncodeToString([]byte(around[0] + secret + around[1]))
+				got, _ := m.mask([]byte(quoted("so "+text)), 1000)
+				rest := len(got) - len(`"so [removed]"`)
+				if edges := (len(around[0])+len(around[1]))*4/3 + 8; !bytes.Contains(got, []byte(removed)) || rest > edges {
+					t.Errorf("%q around it: %s", around, got)
+				}
+			}
+		}
+	}
+	const innocent = "The quick brown fox, YWJj and YWI="
+	if got, _ := m.mask([]byte(innocent), 1000); string(got) != innocent {
+		t.Errorf("%s", got)
 	}
 }
 
