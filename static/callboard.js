@@ -106,7 +106,7 @@ function draw(form) {
   if (c.add + c.del) parts.push(fill(t.sentence, c));
   parts.push(...differ.map(row => row.dataset.apart).filter(Boolean));
   if (t.url !== undefined && form.elements.url.value.trim() !== t.url) parts.push(t.moved);
-  if (parts.length === 1) parts.push(t.same);
+  if (parts.length === 1 && t.same) parts.push(t.same);
   put(document.getElementById('sentence'), parts.join(t.join));
 }
 function sift(form) {
