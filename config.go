@@ -112,22 +112,25 @@ func parse(args []string, stdout io.Writer) (command string, o options, err erro
 	if err != nil {
 		return "", o, fmt.Errorf("%w; %s", err, help(err, args))
 	}
-	// What stands for arguments, such as <name>, is no part of the command.
-	words := slices.DeleteFunc(strings.Fields(k.Command()), func(w string) bool { return strings.HasPrefix(w, "<") })
-	return strings.Join(words, " "), o, nil
+	return strings.Join(commandWords(k), " "), o, nil
+}
+
+// commandWords are the words of the chosen command. What stands for arguments, such as <name>, is no part of it.
+func commandWords(k *kong.Context) []string {
+	return slices.DeleteFunc(strings.Fields(k.Command()), func(w string) bool { return strings.HasPrefix(w, "<") })
 }
 
 // help says where the right words for a faulty line are listed. Options alone are those of serve.
 func help(err error, args []string) string {
-	command := "serve"
+	words := []string{"serve"}
 	var faulty *kong.ParseError
 	if errors.As(err, &faulty) && faulty.Context.Selected() != nil {
-		command = faulty.Context.Selected().Name
+		words = commandWords(faulty.Context)
 	}
-	if !strings.HasPrefix(args[0], "-") && args[0] != command {
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") && args[0] != words[0] {
 		return "`callboard --help` lists the commands"
 	}
-	return "`callboard " + command + " --help` lists the options"
+	return "`callboard " + strings.Join(words, " ") + " --help` lists the options"
 }
 
 // forgetEmptyVariables makes an empty variable one that is not set: files for containers and services list variables so.

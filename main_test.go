@@ -86,6 +86,7 @@ func TestMistypedValues(t *testing.T) {
 		{"--session-idle=soon", `--session-idle: expected duration but got "soon": time: invalid duration "soon"` + help("serve")},
 		{"demo --password", `--password: expected string value but got "EOL" (<EOL>)` + help("demo")},
 		{"--session-idle=0s", "--session-idle: 0s is not longer than nothing"},
+		{"audit check --bad", "unknown flag --bad" + help("audit check")},
 		{"--session-idle=24h", "--session-idle: 24h0m0s is longer than --session-max, which is 12h0m0s"},
 		{"--session-max=-1h", "--session-max: -1h0m0s is not longer than nothing"},
 		{"--lease=-1ms", "--lease: -1ms is not longer than nothing"},
@@ -137,6 +138,10 @@ func TestMistypedValues(t *testing.T) {
 		if diff := cmp.Diff(ended{1, "", "callboard: " + row.want + "\n"}, finish(t, args...)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", row.args, diff)
 		}
+	}
+	t.Setenv("CALLBOARD_SESSION_IDLE", "soon")
+	if got := finish(t); got.Code != 1 || !strings.HasSuffix(got.Stderr, help("serve")+"\n") {
+		t.Errorf("a mistyped variable alone: %+v", got)
 	}
 	if left := names(t, folder); len(left) != 0 {
 		t.Errorf("starts that failed left %q behind", left)

@@ -134,8 +134,11 @@ func (s *Service) readRefused(ctx context.Context, a store.Actor, p FullPlan, ta
 		s.log.Error("an app could not be read after a refusal", "sdkappid", p.SDKAppID, "err", err)
 		return
 	}
-	if found, reply := s.read(ctx, target, s.compareWait); found != nil {
+	found, reply := s.read(ctx, target, s.compareWait)
+	if found != nil {
 		s.keepReadingOf(ctx, a, app, *found, reply)
+	} else if err := s.store.ReadingFailed(ctx, p.SDKAppID, codeOf(reply), string(reply.Fault)); err != nil {
+		s.log.Error("a failed read after a refusal could not be noted", "sdkappid", p.SDKAppID, "err", err)
 	}
 }
 

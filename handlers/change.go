@@ -169,7 +169,7 @@ func (s *server) renderChange(c echo.Context, status int, e entry, r *rejected) 
 	headline(&v, k, e)
 	if v.RequestID == "" && e.Call != "" {
 		v.Instead, v.InsteadID = p.T(insteadID(e)), v.Number+" · "+utc(e.StartedAt)
-		if e.Attempt != nil && e.Outcome != store.NotSent && e.Outcome != store.Pending {
+		if e.mayHaveGone() {
 			v.InsteadID = "random=" + itoa64(*e.Attempt) + " · " + utc(e.StartedAt)
 		}
 	}
@@ -256,7 +256,9 @@ func (e entry) headline() string {
 		return "refused_gone"
 	case e.refusedWith(tencent.CodeExists) && e.Call == string(tencent.CallSetCallback):
 		return "refused_exists"
-	case e.Outcome == store.Refused && e.ErrorCode != nil && !changes.NothingDone(*e.ErrorCode):
+	case e.refusedUnsure() && e.Kind == store.KindToken:
+		return "refused_unsure_token"
+	case e.refusedUnsure():
 		return "refused_unsure"
 	case e.Outcome == store.NotSent && e.Cause == store.CauseMoved && e.Kind != store.KindChange:
 		return "not_sent_moved_" + e.Kind
@@ -269,6 +271,11 @@ func (e entry) headline() string {
 // refusedWith tells whether Tencent refused with this code.
 func (e entry) refusedWith(code int64) bool {
 	return e.Outcome == store.Refused && e.ErrorCode != nil && *e.ErrorCode == code
+}
+
+// refusedUnsure tells whether Tencent refused with a code that does not say that nothing was done.
+func (e entry) refusedUnsure() bool {
+	return e.State() == store.Refused && e.ErrorCode != nil && !changes.NothingDone(*e.ErrorCode)
 }
 
 // known narrows a cause to those that have sentences of their own.
@@ -291,9 +298,16 @@ func upperWhat(p *i18n.Printer, e entry) string {
 	return join(p, list)
 }
 
+// mayHaveGone tells whether a call with our attempt id may have reached Tencent.
+func (e entry) mayHaveGone() bool {
+	return e.Attempt != nil && e.Outcome != store.NotSent && e.Outcome != store.Pending
+}
+
 // insteadID says why there is no RequestId.
 func insteadID(e entry) string {
 	switch {
+	case e.Attempt == nil:
+		return "change.no_id_entry"
 	case e.Outcome == store.NotSent:
 		return "change.no_id_not_sent"
 	case e.Outcome == store.Pending:
@@ -307,7 +321,7 @@ func insteadID(e entry) string {
 // effect is the clock of what Tencent accepted: a changed URL is in effect about two minutes later, unless the cloud was
 // read back and held something else.
 func effect(v *views.ChangePage, k clock, e entry) {
-	if e.State() != store.Applied || e.EndedAt == 0 || !e.diff.Summary().URL || e.readBackOther() {
+	if e.State() != store.Applied || e.EndedAt == 0 || e.Kind == store.KindToken || e.readBackOther() {
 		return
 	}
 	p := v.P
@@ -436,7 +450,7 @@ func difference(v *views.ChangePage, e entry) {
 	if e.Kind == store.KindToken {
 		url, v.Set, title = tokenDiff(p, e.diff, label), nil, p.T("token.title")
 	}
-	if slices.Contains([]string{store.Refused, store.NotSent, store.NotApplied}, e.State()) && e.headline() != "refused_unsure" {
+	if slices.Contains([]string{store.Refused, store.NotSent, store.NotApplied}, e.State()) && !e.refusedUnsure() {
 		url.Note = p.T("change.not_applied")
 	}
 	v.URLTitle, v.URL = title, &url

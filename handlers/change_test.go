@@ -46,7 +46,7 @@ func changeRows() []changeRow {
 		{name: "applied", headline: "applied"},
 		{name: "refused, none there", fault: update(sandbox.Fault{Code: 100301, Info: "no callback"}), headline: "refused_gone", args: []any{"Code", 100301}, code: "100301", buttons: []string{"create"}},
 		{name: "refused, one there", fault: update(sandbox.Fault{Code: 100300, Info: "exists"}), headline: "refused", args: []any{"Code", 100300}, code: "100300", buttons: []string{"update"}},
-		{name: "refused, unknown code with a hostile text", fault: update(sandbox.Fault{Body: body}), headline: "refused", args: []any{"Code", 99887766}, code: "99887766", buttons: []string{"again"}},
+		{name: "refused, unknown code with a hostile text", fault: update(sandbox.Fault{Body: body}), headline: "refused_unsure", args: []any{"Code", 99887766}, code: "99887766", buttons: []string{"again"}},
 		{name: "unknown code", fault: update(sandbox.Fault{Code: 100001, Info: "internal"}), headline: "unknown_code", args: []any{"Code", 100001}, code: "100001", buttons: []string{"check", "close"}},
 		{name: "unknown, then not applied", fault: update(sandbox.Fault{Code: 100001, Info: "internal"}), after: check, headline: "settled_not_applied", code: "100001", buttons: []string{"again"}},
 		{name: "dropped after applying, then applied", fault: update(sandbox.Fault{Drop: "after"}), after: check, headline: "settled_applied", id: "change.no_id"},

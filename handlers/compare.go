@@ -115,8 +115,11 @@ func sideOptions(k clock, list []store.Change, chosen string) []views.Option {
 	return out
 }
 
-// atLayout is how a browser's field for date and time writes them.
-const atLayout = "2006-01-02T15:04"
+// How a browser's field for date and time writes them, and where it has seconds.
+const (
+	atLayout  = "2006-01-02T15:04"
+	atSeconds = "2006-01-02T15:04:05"
+)
 
 // showAt says what was configured for an app at a given minute, with the proof, or honestly that nothing proves it.
 func (s *server) showAt(c echo.Context) error {
@@ -142,7 +145,9 @@ func (s *server) showAt(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	v.Time = t.In(k.zone).Format(atLayout)
+	if v.Time = t.In(k.zone).Format(atLayout); t.Second() != 0 {
+		v.Time, v.Seconds = t.In(k.zone).Format(atSeconds), true
+	}
 	answerAt(&v, k, t, known)
 	return s.render(c, http.StatusOK, views.AtTime(v))
 }

@@ -276,6 +276,8 @@ func TestTimeMachineSaysWhatItCannotKnow(t *testing.T) {
 	for _, typed := range []string{"2026-03-01T09:30:20", "2026-03-01 09:30:20", " 2026-03-01T09:30:20Z", "2026-03-01T10:30:20+01:00"} {
 		if p := b.get(atPath(typed)); p.text("article h2") != w.T("at.known", "Time", "1 Mar 2026 09:30:20 (UTC)") {
 			t.Errorf("%q: %d, %q", typed, p.Code, p.text("article h2"))
+		} else if p.attr("#time", "value") != "2026-03-01T09:30:20" || p.attr("#time", "step") != "1" {
+			t.Errorf("%q: the field has %q in steps of %q", typed, p.attr("#time", "value"), p.attr("#time", "step"))
 		}
 	}
 	if p := b.get(atPath("2026-03-01T09:30")); !strings.Contains(p.text("section"), w.T("app.events")) || strings.Contains(p.text("main"), w.T("diff.same_events")) || p.count(".cb-set li") == 0 {

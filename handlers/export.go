@@ -65,9 +65,13 @@ func (s *server) exportCSV(c echo.Context) error { return s.exportHistory(c, csv
 // exportHistory streams what the search selects in constant memory. Who took what is in the audit before the first byte.
 func (s *server) exportHistory(c echo.Context, f format) error {
 	ctx, asked := c.Request().Context(), readSearch(c)
-	u, err := s.understand(ctx, asked, s.clockOf(c, s.printer(c)).of(asked.zone))
+	k := s.clockOf(c, s.printer(c)).of(asked.zone)
+	u, err := s.understand(ctx, asked, k)
 	if err != nil {
 		return err
+	}
+	if u.zoned {
+		asked.zone = k.zone.String() // the audit has to say whose days they were
 	}
 	if headOnly(c) {
 		c.Response().Header().Set(echo.HeaderContentType, f.media)

@@ -38,7 +38,7 @@ func (s *server) showHistory(c echo.Context) error {
 	if u.exact != "" && len(list.Entries) == 1 && f.before == 0 && f.tab == "" {
 		return seeOther(c, views.ChangePath(list.Entries[0].Number), "found", u.exact)
 	}
-	v.Nav = "history"
+	v.Nav, v.Zone = "history", f.zone
 	exported := search{q: f.q, tab: f.tab, zone: f.zone}
 	v.Tabs, v.Export, v.ExportCSV = s.historyTabs(ctx, v.P, k.of(f.zone).zone.String(), f, u, list), exported.href("/history.jsonl"), exported.href("/history.csv")
 	if i := slices.IndexFunc(v.Tabs, func(t views.Tab) bool { return t.Current && t.Count != "" }); i >= 0 {
@@ -59,7 +59,7 @@ func searchNotes(v *views.HistoryPage, f search, u understood) {
 		name := p.T("history.chip." + c.kind)
 		v.Chips = append(v.Chips, views.Chip{Name: name, Value: store.Text(c.value, maxWord), RemoveHref: search{q: u.without(c), tab: f.tab, zone: f.zone}.href("/history"), RemoveLabel: p.T("history.remove", "What", name)})
 	}
-	for _, x := range u.ignored { // more is found than was asked for
+	for _, x := range u.ignored {
 		title := "history.ignored"
 		switch x.id {
 		case "filter":
@@ -129,6 +129,9 @@ func (s *server) emptyHistory(p *i18n.Printer, f search, u understood, found sto
 	switch {
 	case f.q == "" && f.tab == "" && f.before == 0:
 		return &views.EmptyHistory{Icon: "history", Title: p.T("history.none_title"), Text: p.T("history.none_text"), Links: []views.Link{{Href: "/apps", Text: p.T("problem.to_apps")}}}
+	case found.Down != 0:
+		return &views.EmptyHistory{Icon: "search", Title: p.T("history.not_yet_title"), Text: p.T("history.not_yet_text"), Links: []views.Link{all}}
+	case f.tab != "" || f.before != 0 || len(u.chips) > 1: // which may be why
 	case u.digits:
 		value := strings.TrimPrefix(u.chips[len(u.chips)-1].value, "Id-")
 		return &views.EmptyHistory{Icon: "search", Title: p.T("history.no_digits_title", "Value", value), Text: p.T("history.no_digits_text", "Value", value), Links: []views.Link{all}}
@@ -138,8 +141,6 @@ func (s *server) emptyHistory(p *i18n.Printer, f search, u understood, found sto
 		return &views.EmptyHistory{Icon: "search", Title: p.T("history.no_id_title", "What", p.T("history.chip."+u.exact)), Text: s.noRequestID(p, u), Links: []views.Link{all}}
 	case u.exact != "":
 		return &views.EmptyHistory{Icon: "search", Title: p.T("history.no_id_title", "What", p.T("history.chip."+u.exact)), Text: p.T("history.no_id_text", "Value", store.Text(u.chips[len(u.chips)-1].value, 120)), Links: []views.Link{all}}
-	case found.Down != 0:
-		return &views.EmptyHistory{Icon: "search", Title: p.T("history.not_yet_title"), Text: p.T("history.not_yet_text"), Links: []views.Link{all}}
 	}
 	text := p.T("history.nothing_text")
 	if f.tab != "" {

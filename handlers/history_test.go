@@ -122,9 +122,12 @@ func TestHistorySearch(t *testing.T) {
 			{"a day that does not exist", "from:2026-02-30", "", all},
 			{"a kind by the name of its outcome", "outcome:drift", "", []string{"#3"}},
 			{"an outcome in capitals", "outcome:Refused", "", []string{"#2"}},
-			{"the address of an entry", "http://127.0.0.1:8080/changes/2?found=number", to("number"), nil},
+			{"the address of an entry", "https://" + host + "/changes/2?found=number#h-tl", to("number"), nil},
 			{"the path of a page below it", " /changes/2/bundle", to("number"), nil},
-			{"an address like that elsewhere", "https://hooks.example.com/changes/new", "", []string{}},
+			{"an address like that elsewhere", "https://hooks.example.com/changes/2", "", []string{}},
+			{"an entry's address among words", "https://" + host + "/changes/2?x see there", "", []string{}},
+			{"a kind and an outcome that exclude each other", "kind:change outcome:drift", "", []string{}},
+			{"a kind twice by two names", "kind:drift outcome:drift", "", []string{"#3"}},
 			{"digits that nothing has", "20010999", "", []string{}},
 			{"an event", "live.callbackafterdestroyroom", "", []string{"#3", "#2"}},
 			{"words of a reason", "a TEST", "", []string{"#2", "#1"}},
@@ -257,6 +260,16 @@ func TestHistorySaysWhyARequestIDMayBeMissing(t *testing.T) {
 func TestHistorySaysWhatANumberIsNot(t *testing.T) {
 	w := newWorld(t)
 	b := w.as(store.Support)
+	past(w)
+	w.exec(`UPDATE changes SET error_code = 424242 WHERE number = 2`)
+	if p := b.get("/history?q=424242"); !slices.Equal(numbers(p), []string{"#2"}) {
+		t.Errorf("a code that no list names finds %q", numbers(p))
+	}
+	for _, query := range []string{"q=999&state=drift", "q=%23999&state=drift", "q=20010999+by:admin"} {
+		if p := b.get("/history?" + query); p.text(".cb-empty h2") != w.T("history.nothing_title") {
+			t.Errorf("%s: the page says %q", query, p.text(".cb-empty h2"))
+		}
+	}
 	for q, want := range map[string]string{
 		"999":      w.T("history.no_digits_title", "Value", "999") + " " + w.T("history.no_digits_text", "Value", "999"),
 		"20010999": w.T("history.no_digits_title", "Value", "20010999") + " " + w.T("history.no_digits_text", "Value", "20010999"),

@@ -90,7 +90,7 @@ func (s *server) renderPlan(c echo.Context, status int, a store.App, plan change
 	p, k := b.P, s.clockOf(c, b.P)
 	v := views.ReviewPage{Base: b, Action: views.AppPath(a.SDKAppID, "/callback/apply"), Plan: plan.ID, Nothing: plan.Nothing(), BackHref: views.AppPath(a.SDKAppID, "/callback"),
 		Env: views.Env{Class: a.Environment, Word: p.T("environment." + a.Environment)}, EnvClass: a.Environment, ApplyText: p.T("review.apply." + a.Environment)}
-	if plan.Nothing() && plan.Origin != 0 {
+	if plan.Nothing() && plan.Origin != 0 && plan.OpenedAt != 0 { // from a form that an entry filled
 		v.NothingNote = p.T("review.nothing_restore", "Number", plan.Origin)
 	}
 	v.Lead = s.lead(p, a, plan)

@@ -33,10 +33,11 @@ type search struct {
 	before int64
 	top    int64  // the newest entry when the first page was shown
 	zone   string // whose days a search for days means, "" for the person's own
+	host   string // that the page is asked of
 }
 
 func readSearch(c echo.Context) search {
-	f := search{q: store.Visible(c.QueryParam("q")), tab: c.QueryParam("state"), before: positive(c.QueryParam("before")), top: positive(c.QueryParam("top")), zone: c.QueryParam("zone")}
+	f := search{q: store.Visible(c.QueryParam("q")), tab: c.QueryParam("state"), before: positive(c.QueryParam("before")), top: positive(c.QueryParam("top")), zone: knownZone(c.QueryParam("zone")), host: c.Request().Host}
 	// PostgreSQL takes neither NUL nor broken text, not even to look for.
 	f.q = store.Text(f.q, maxQuery)
 	return f
@@ -87,6 +88,7 @@ type understood struct {
 	chips   []chip
 	ignored []ignored
 	exact   string // the kind of id that leads straight to its entry when there is one
+	host    string // that the page is asked of
 	digits  bool   // a mere number was looked for, and is none of an app, a code or an entry
 	zoned   bool   // a day or a time was given without its zone
 	also    int64  // an entry whose number is the code that was looked for
@@ -139,7 +141,7 @@ func (u *understood) noFilters(places []int) {
 
 // understand reads the search field and the tab.
 func (s *server) understand(ctx context.Context, f search, k clock) (understood, error) {
-	u := understood{filter: store.Filter{Before: f.before, Limit: historyRows + 1}, terms: terms(f.q)}
+	u := understood{filter: store.Filter{Before: f.before, Limit: historyRows + 1}, terms: terms(f.q), host: f.host}
 	var free []int
 	seen := map[string]bool{}
 	for i, t := range u.terms {
@@ -223,7 +225,7 @@ func (u *understood) kindOrState(name, value string) string {
 	case name == "outcome" && slices.Contains(states, value):
 		u.filter.State = value
 	case name == "kind" && slices.Contains(kinds, value), value == store.KindDrift, value == store.KindAccepted:
-		u.filter.Kind = value
+		u.filter.Kind = both(u.filter.Kind, value)
 		return "kind"
 	default:
 		return ""
@@ -354,8 +356,13 @@ var (
 	namedID    = regexp.MustCompile(`(?i)request[ _-]?id["'\\\s:=：]+([0-9a-f]*[0-9][0-9a-f]*)(?:[^0-9a-z-]|$)`)
 )
 
-// ownAddress is the address of an entry's page, or of one below it.
-var ownAddress = regexp.MustCompile(`^(?:https?://\S+)?/changes/([0-9]{1,18})(?:[/?#].*)?$`)
+// ownAddress is the address of an entry's page, or of one below it, with or without a host.
+var ownAddress = regexp.MustCompile(`^(?:https?://([^/\s]+))?/changes/([0-9]{1,18})(?:[/?#]\S*)?$`)
+
+// isOurs tells whether a host is the console's, by the page that is asked for or by its public address.
+func (s *server) isOurs(host, asked string) bool {
+	return strings.EqualFold(host, asked) || s.PublicURL != nil && strings.EqualFold(host, s.PublicURL.Host)
+}
 
 // idInside is the RequestId in a text, "" where there is none.
 func idInside(text string) string {
@@ -389,8 +396,8 @@ func (s *server) free(ctx context.Context, u *understood, places []int) error {
 		u.byRequestID(wholeID(strings.TrimPrefix(strings.ToLower(head), "id-")), places)
 		return nil
 	}
-	if m := ownAddress.FindStringSubmatch(text); m != nil {
-		text = "#" + m[1]
+	if m := ownAddress.FindStringSubmatch(typed); m != nil && (m[1] == "" || s.isOurs(m[1], u.host)) {
+		text = "#" + m[2]
 	}
 	number, err := strconv.ParseInt(strings.TrimPrefix(text, "#"), 10, 64)
 	switch {
@@ -447,8 +454,17 @@ func (s *server) number(ctx context.Context, u *understood, text string, number 
 		u.add("number", value, places...)
 		return nil
 	}
-	list, err := s.Store.History(ctx, store.Filter{Attempt: &number, Limit: 1})
+	// A code that Tencent's lists do not name may have come all the same.
+	list, err := s.Store.History(ctx, store.Filter{Code: &number, Limit: 1})
 	if err != nil {
+		return err
+	}
+	if len(list) > 0 {
+		u.filter.Code = &number
+		u.add("code", value, places...)
+		return nil
+	}
+	if list, err = s.Store.History(ctx, store.Filter{Attempt: &number, Limit: 1}); err != nil {
 		return err
 	}
 	if len(list) == 0 && requestID.MatchString(text) {

@@ -31,10 +31,18 @@ func (s *server) clockOf(c echo.Context, p *i18n.Printer) clock {
 // of is the clock of a zone that an address names, so that it asks a colleague elsewhere about the same time; else the
 // person's own.
 func (k clock) of(zone string) clock {
-	if z, err := time.LoadLocation(zone); err == nil && zone != "" && zone != time.Local.String() {
+	if z, err := time.LoadLocation(knownZone(zone)); err == nil && knownZone(zone) != "" {
 		k.zone = z
 	}
 	return k
+}
+
+// knownZone is the name of a zone, "" for what is none.
+func knownZone(name string) string {
+	if _, err := time.LoadLocation(name); err != nil || name == time.Local.String() {
+		return ""
+	}
+	return name
 }
 
 func (k clock) at(ms int64) time.Time { return time.UnixMilli(ms).In(k.zone) }

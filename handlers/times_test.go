@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -79,8 +78,12 @@ func TestAddressOfASearchSaysItsZone(t *testing.T) {
 		if !slices.Equal(numbers(p), []string{"#1"}) || !strings.Contains(p.text(".cb-chip"), "2026-03-02 (UTC+8)") {
 			t.Errorf("entries %q, understood as %q", numbers(p), p.text(".cb-chip"))
 		}
-		for _, href := range links(p, ".cb-tabs a, .cb-head a.btn") {
-			if strings.HasPrefix(href, "/history") && !strings.Contains(href, "zone=Asia%2FShanghai") {
+		hrefs := links(p, ".cb-tabs a[href^='/history'], .cb-head a[href^='/history'], .cb-chip a")
+		if len(hrefs) != 6+2+2 || p.attr("main input[name=zone]", "value") != "Asia/Shanghai" {
+			t.Errorf("links %q, the search's zone is %q", hrefs, p.attr("main input[name=zone]", "value"))
+		}
+		for _, href := range hrefs {
+			if !strings.Contains(href, "zone=Asia%2FShanghai") {
 				t.Errorf("%s has lost the zone", href)
 			}
 		}
@@ -94,9 +97,11 @@ func TestAddressOfASearchSaysItsZone(t *testing.T) {
 		}
 	}
 	for _, zone := range []string{"Mars/Base", "Local", "../../etc/passwd", "\x00"} {
-		if p := operator.get("/history?" + day + "&zone=" + url.QueryEscape(zone)); p.Code != http.StatusOK || len(numbers(p)) != 0 {
-			t.Errorf("zone %q: %d, entries %q", zone, p.Code, numbers(p))
-		}
+		wantSeeOther(t, operator.get("/history?"+day+"&zone="+url.QueryEscape(zone)), "/history?"+day+"&zone=UTC")
+	}
+	operator.get("/history.csv?" + day)
+	if w.number(`SELECT COUNT(*) FROM audit WHERE detail LIKE '%zone=UTC%'`) != 1 {
+		t.Error("the audit does not say whose days were exported")
 	}
 }
 

@@ -351,7 +351,7 @@ func (s *Store) lightlyAll(ctx context.Context, f func(do statement) error) erro
 	ctx, end := within(ctx)
 	defer end()
 	if s.dialect.light.before != "" {
-		return s.unsynced(ctx, func(t *tx) error { return f(t.do) })
+		return unavailable(s.unsynced(ctx, func(t *tx) error { return f(t.do) }))
 	}
 	return unavailable(f(func(query string, args []any, dest ...any) error {
 		if len(dest) > 0 {

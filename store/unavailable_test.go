@@ -144,6 +144,7 @@ func TestClosedStoreIsUnavailable(t *testing.T) {
 		}
 		for name, err := range map[string]error{
 			"AddApp": s.AddApp(ctx(t), mei, settings(aurora, "Aurora")), "App": one(s.App(ctx(t), aurora)), "AppWithOpen": one2(s.AppWithOpen(ctx(t), aurora)), "Apps": one(s.Apps(ctx(t), false)),
+			"KeepReading": one(s.KeepReading(ctx(t), mei, store.NewReading{SDKAppID: aurora, Configuration: confA})), "ReadingFailed": s.ReadingFailed(ctx(t), aurora, nil, "x"), "TouchSession": s.TouchSession(ctx(t), "x"),
 			"ArchiveApp": s.ArchiveApp(ctx(t), mei, aurora, true), "SetWatched": s.SetWatched(ctx(t), mei, aurora, true), "HasUsers": one(s.HasUsers(ctx(t))), "CheckAudit": one2(s.CheckAudit(ctx(t))),
 		} {
 			if !errors.Is(err, store.ErrUnavailable) {

@@ -50,24 +50,23 @@ func (m *masker) add(secrets ...string) {
 		if s != "" {
 			m.secrets = append(m.secrets, unitsOf(s))
 			m.addParts(s)
+			m.addEncoded(s)
 		}
 	}
 }
 
 // addEncoded adds what of a secret stands in base64 texts that have it inside, for each of the three places at which it
-// can begin there. Of shorter secrets too little would stand there to know them by.
-func (m *masker) addEncoded(secrets ...string) {
-	for _, s := range secrets {
-		for shift := range 3 {
-			for _, alphabet := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-				text := alphabet.EncodeToString(append(make([]byte, shift), s...))
-				text = text[[]int{0, 2, 3}[shift]:] // the characters before share bits with what stands in front
-				if (shift+len(s))%3 != 0 {
-					text = text[:max(len(text)-1, 0)] // as the last one does with what comes behind
-				}
-				if len(text) >= encodedFrom {
-					m.secrets = append(m.secrets, unitsOf(text))
-				}
+// can begin there. Of a short secret too little would stand there to know it by.
+func (m *masker) addEncoded(secret string) {
+	for shift := range 3 {
+		for _, alphabet := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+			text := alphabet.EncodeToString(append(make([]byte, shift), secret...))
+			text = text[[]int{0, 2, 3}[shift]:] // the characters before share bits with what stands in front
+			if (shift+len(secret))%3 != 0 {
+				text = text[:max(len(text)-1, 0)] // as the last one does with what comes behind
+			}
+			if len(text) >= encodedFrom {
+				m.secrets = append(m.secrets, unitsOf(text))
 			}
 		}
 	}

@@ -79,8 +79,7 @@ func TestMask(t *testing.T) {
 // TestMaskEncoded hides secrets inside base64, wherever they begin in it.
 func TestMaskEncoded(t *testing.T) {
 	const token = "CanaryTok3n?ZZ>77"
-	m := newMasker(token, testKey)
-	m.addEncoded(token, testKey, "", "ab", "abcde")
+	m := newMasker(token, testKey, "", "ab", "abcde")
 	for _, secret := range []string{token, testKey} {
 		for _, around := range [][2]string{{"", ""}, {"a", ""}, {"ab", "z"}, {"abc", "zz"}, {"{\"token\":\"", "\"}"}} {
 			for _, alphabet := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {

@@ -31,7 +31,6 @@ func (c *Client) call(ctx context.Context, call Call, t Target, random uint32, b
 		masker: newMasker(t.Key.Reveal(), token.Reveal()),
 		reply:  Reply{Call: call, Host: t.Region.Host, Random: random, Ending: NotSent, StartedAt: start},
 	}
-	x.masker.addEncoded(t.Key.Reveal(), token.Reveal())
 	ctx, cancel := context.WithTimeout(ctx, c.options.HTTPTimeout)
 	defer cancel()
 	x.run(ctx, body)

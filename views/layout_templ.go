@@ -654,7 +654,7 @@ func header(b Base) templ.Component {
 			}
 		}
 		if b.Drifted > 0 {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, "<a class=\"cb-state care\" href=\"/apps?state=drifted\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, "<a class=\"cb-state care\" href=\"/apps?state=attention\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
