@@ -78,8 +78,8 @@ func lostAnswer(t *testing.T, d *demo, o browser.Options) {
 	d.fault(map[string]any{"command": "get_callback"})
 	d.fault(map[string]any{"command": "get_callback", "times": -1, "gate": "back"})
 	t.Cleanup(func() { d.control("DELETE", "/faults", nil, nil) })
-	number := v.apply()
-	v.says(".cb-outcome", "The connection ended before an answer. Tencent may or may not have applied it.", "none, no answer was received", "#"+number, "Reading back, try")
+	v.apply()
+	v.says(".cb-outcome", "The connection ended before an answer. Tencent may or may not have applied it.", "none, no answer was received", "random=", "Reading back, try")
 	d.control("POST", "/gates/back", nil, nil)
 	v.WaitText(".cb-outcome h1", "It was applied, as reading back showed at")
 	v.says("main", "Applied, settled", "At first Unknown", "The cloud now holds what operator asked for: adds 1 event.")
@@ -115,10 +115,10 @@ func refusalIsExplained(t *testing.T, d *demo, o browser.Options) {
 	cases := []struct {
 		code                 int
 		info                 string
-		title, cause, advice string
+		title, meant, cause, advice string
 	}{
-		{60020, "package expired", "code 60020", "package", "package"},
-		{999888, "strange things", "code 999888", "999888", "RequestId"},
+		{60020, "package expired", "code 60020", "Nothing was changed: what Tencent has for Aurora Stage is as before.", "package", "package"},
+		{999888, "strange things", "code 999888", "This code does not say whether anything was changed.", "999888", "RequestId"},
 	}
 	v := d.visit(t, "operator", o)
 	for _, c := range cases {
@@ -128,7 +128,7 @@ func refusalIsExplained(t *testing.T, d *demo, o browser.Options) {
 		d.fault(map[string]any{"command": "update_callback", "code": c.code, "info": c.info})
 		v.apply()
 		v.says(".cb-outcome h1", "Tencent refused", c.title)
-		v.says(".cb-outcome", "Nothing was changed.", "Id-", "Plan it again")
+		v.says(".cb-outcome", c.meant, "Id-", "Plan it again")
 		v.says("section[aria-labelledby=h-m]", c.cause, "What to do:", c.advice, "Tencent wrote", c.info)
 		v.Follow("section[aria-labelledby=h-m] a")
 		v.status(200)
