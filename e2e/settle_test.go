@@ -113,8 +113,8 @@ func createInstead(t *testing.T, d *demo, o browser.Options) {
 
 func refusalIsExplained(t *testing.T, d *demo, o browser.Options) {
 	cases := []struct {
-		code                 int
-		info                 string
+		code                        int
+		info                        string
 		title, meant, cause, advice string
 	}{
 		{60020, "package expired", "code 60020", "Nothing was changed: what Tencent has for Aurora Stage is as before.", "package", "package"},

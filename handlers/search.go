@@ -88,7 +88,6 @@ type understood struct {
 	chips   []chip
 	ignored []ignored
 	exact   string // the kind of id that leads straight to its entry when there is one
-	host    string // that the page is asked of
 	digits  bool   // a mere number was looked for, and is none of an app, a code or an entry
 	zoned   bool   // a day or a time was given without its zone
 	also    int64  // an entry whose number is the code that was looked for
@@ -141,7 +140,7 @@ func (u *understood) noFilters(places []int) {
 
 // understand reads the search field and the tab.
 func (s *server) understand(ctx context.Context, f search, k clock) (understood, error) {
-	u := understood{filter: store.Filter{Before: f.before, Limit: historyRows + 1}, terms: terms(f.q), host: f.host}
+	u := understood{filter: store.Filter{Before: f.before, Limit: historyRows + 1}, terms: terms(f.q)}
 	var free []int
 	seen := map[string]bool{}
 	for i, t := range u.terms {
@@ -161,7 +160,7 @@ func (s *server) understand(ctx context.Context, f search, k clock) (understood,
 			}
 		}
 	}
-	err := s.free(ctx, &u, free)
+	err := s.free(ctx, &u, free, f.host)
 	u.onlyID()
 	u.all = u.filter
 	tabFilter(&u.filter, f.tab)
@@ -376,7 +375,7 @@ func idInside(text string) string {
 }
 
 // free understands what is no filter: RequestId, SDKAppID, number, attempt id, code, person, else words.
-func (s *server) free(ctx context.Context, u *understood, places []int) error {
+func (s *server) free(ctx context.Context, u *understood, places []int, host string) error {
 	raw := make([]string, len(places))
 	for i, n := range places {
 		raw[i] = u.terms[n].raw
@@ -396,7 +395,7 @@ func (s *server) free(ctx context.Context, u *understood, places []int) error {
 		u.byRequestID(wholeID(strings.TrimPrefix(strings.ToLower(head), "id-")), places)
 		return nil
 	}
-	if m := ownAddress.FindStringSubmatch(typed); m != nil && (m[1] == "" || s.isOurs(m[1], u.host)) {
+	if m := ownAddress.FindStringSubmatch(typed); m != nil && (m[1] == "" || s.isOurs(m[1], host)) {
 		text = "#" + m[2]
 	}
 	number, err := strconv.ParseInt(strings.TrimPrefix(text, "#"), 10, 64)

@@ -26,8 +26,8 @@ const (
 	escapeDepth    = 16  // backslashes in a row that are looked at
 )
 
-// masker takes secrets out of texts: known ones by value, in every spelling that JSON, URLs and HTML have for
-// them, and whatever stands in a member called Token.
+// masker takes secrets out of texts: known ones by value, in every spelling that JSON, URLs, HTML and base64 have
+// for them, and whatever stands in a member called Token.
 type masker struct {
 	secrets [][]unit
 	parts   map[string]bool // every stretch of partFrom bytes of a secret
