@@ -145,10 +145,7 @@ func (s *Service) readRefused(ctx context.Context, a store.Actor, p FullPlan, ta
 // NothingDone tells whether a code that Tencent refused with says that nothing was changed. Of a code that its lists do not
 // name nobody knows.
 func NothingDone(code int64) bool {
-	e, known := tencent.FindErrorCode(code)
-	if !known {
-		e, _ = tencent.FindErrorRange(code)
-	}
+	e, _ := tencent.ExplainCode(code)
 	return e.NotDone
 }
 

@@ -67,7 +67,7 @@ func (s *server) showErrorCode(c echo.Context) error {
 
 // codeFacts says whose side a code is on and whether the call may be repeated.
 func codeFacts(p *i18n.Printer, code int64) []views.Fact {
-	e, known := findCode(code)
+	e, known := tencent.ExplainCode(code)
 	if !known {
 		return []views.Fact{{Name: p.T("errors.known"), Text: p.T("errors.not_known")}}
 	}

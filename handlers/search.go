@@ -440,7 +440,7 @@ func (s *server) number(ctx context.Context, u *understood, text string, number 
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	if _, known := findCode(number); known && !entry {
+	if _, known := tencent.ExplainCode(number); known && !entry {
 		u.filter.Code = &number
 		u.add("code", value, places...)
 		if exists {

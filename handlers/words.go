@@ -187,7 +187,7 @@ func readFailure(p *i18n.Printer, code *int64, fault string) string {
 func meaning(p *i18n.Printer, code int64) string { return p.T(errorText(code, "meaning")) }
 
 func errorText(code int64, what string) string {
-	if e, known := findCode(code); known {
+	if e, known := tencent.ExplainCode(code); known {
 		return "error." + itoa64(e.Code) + "." + what
 	}
 	return "error.unknown." + what
@@ -327,12 +327,4 @@ func counted(p *i18n.Printer, id string, list []string) string {
 		parts = append(parts, p.T("diff.one_setting"))
 	}
 	return p.T(id, "What", join(p, parts))
-}
-
-// findCode looks a code up in the catalogue, by itself or in a range that the app defines.
-func findCode(code int64) (tencent.ErrorCode, bool) {
-	if e, known := tencent.FindErrorCode(code); known {
-		return e, true
-	}
-	return tencent.FindErrorRange(code)
 }

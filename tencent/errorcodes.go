@@ -63,6 +63,14 @@ func FindErrorCode(code int64) (ErrorCode, bool) {
 	return errorCodes[i], true
 }
 
+// ExplainCode gives what is known of a code, by itself or by the range that it lies in.
+func ExplainCode(code int64) (ErrorCode, bool) {
+	if e, known := FindErrorCode(code); known {
+		return e, true
+	}
+	return FindErrorRange(code)
+}
+
 // FindErrorRange gives the entry of the range that the code lies in. Texts about it go by the entry's own Code.
 func FindErrorRange(code int64) (ErrorCode, bool) {
 	for _, e := range errorCodes {
