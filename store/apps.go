@@ -62,12 +62,11 @@ func (s *Store) AddApp(ctx context.Context, a Actor, n AppSettings) error {
 		if err != nil {
 			return err
 		}
-		_, err = t.exec(`INSERT INTO apps (sdkappid, name, region, identifier, environment, secret, secret_set_at, version, created_at)
+		t.queue(`INSERT INTO apps (sdkappid, name, region, identifier, environment, secret, secret_set_at, version, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $7)`, n.SDKAppID, n.Name, n.Region, n.Identifier, n.Environment, sealed, t.now)
-		if s.dialect.isUnique(err) {
+		if err := t.flush(); s.dialect.isUnique(err) {
 			return ErrDuplicate
-		}
-		if err != nil {
+		} else if err != nil {
 			return err
 		}
 		return t.audit(a, "app.added", appTarget(n.SDKAppID), settingsDetail(n))
@@ -90,10 +89,8 @@ func (s *Store) UpdateApp(ctx context.Context, a Actor, version int64, n AppSett
 				return err
 			}
 		}
-		if err := t.one(`UPDATE apps SET name = $1, region = $2, identifier = $3, environment = $4 WHERE sdkappid = $5`,
-			n.Name, n.Region, n.Identifier, n.Environment, n.SDKAppID); err != nil {
-			return err
-		}
+		t.queueOne(`UPDATE apps SET name = $1, region = $2, identifier = $3, environment = $4 WHERE sdkappid = $5`,
+			n.Name, n.Region, n.Identifier, n.Environment, n.SDKAppID)
 		if err := t.replaceSecret(n); err != nil {
 			return err
 		}
@@ -109,7 +106,8 @@ func (t *tx) replaceSecret(n AppSettings) error {
 	if err != nil {
 		return err
 	}
-	return t.one(`UPDATE apps SET secret = $1, secret_set_at = $2 WHERE sdkappid = $3`, sealed, t.now, n.SDKAppID)
+	t.queueOne(`UPDATE apps SET secret = $1, secret_set_at = $2 WHERE sdkappid = $3`, sealed, t.now, n.SDKAppID)
+	return nil
 }
 
 // ArchiveApp puts an app away, or takes it back with archived false. ErrRegionLocked while a change is open.

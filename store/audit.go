@@ -65,16 +65,12 @@ func (t *tx) audit(a Actor, act, target string, detail any) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO audit (number, at, actor, user_id, who, role, address, act, target, detail, mac)
+	t.queue(`INSERT INTO audit (number, at, actor, user_id, who, role, address, act, target, detail, mac)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 		row.Number, row.At, a.Kind, userID(a), Text(a.Name, 200), a.Role, a.Address, act, target, row.Detail, sum)
-	if err != nil {
-		return err
-	}
-	if err := t.auditApp(number, target); err != nil {
-		return err
-	}
-	return t.one(`UPDATE audit_head SET number = $1, mac = $2 WHERE id = 1`, number, sum)
+	t.auditApp(number, target)
+	t.queue(`UPDATE audit_head SET number = $1, mac = $2 WHERE id = 1`, number, sum) // the row that is locked above
+	return nil
 }
 
 // auditDetail is the detail of a row, with the way by which the console acted.
@@ -97,16 +93,14 @@ func auditDetail(a Actor, detail any) ([]byte, error) {
 }
 
 // auditApp notes which app a row concerns, so that it is found by its app.
-func (t *tx) auditApp(number int64, target string) error {
+func (t *tx) auditApp(number int64, target string) {
 	kind, id := TargetOf(target)
-	var err error
 	switch kind {
 	case "app":
-		_, err = t.exec(`INSERT INTO audit_apps (sdkappid, number) SELECT sdkappid, CAST($1 AS BIGINT) FROM apps WHERE sdkappid = $2`, number, id)
+		t.queue(`INSERT INTO audit_apps (sdkappid, number) SELECT sdkappid, CAST($1 AS BIGINT) FROM apps WHERE sdkappid = $2`, number, id)
 	case "change":
-		_, err = t.exec(`INSERT INTO audit_apps (sdkappid, number) SELECT sdkappid, CAST($1 AS BIGINT) FROM changes WHERE number = $2`, number, id)
+		t.queue(`INSERT INTO audit_apps (sdkappid, number) SELECT sdkappid, CAST($1 AS BIGINT) FROM changes WHERE number = $2`, number, id)
 	}
-	return err
 }
 
 // TargetOf reads what an audit row is about: "app" or "change" with its number, or "" for a name, a route or nothing.

@@ -189,13 +189,9 @@ func (t *tx) openChangeOf(a Actor, app App, in Intent, stale bool) (number int64
 	if err != nil {
 		return 0, false, err
 	}
-	if err := t.addSteps(number, intentSteps(p, t.now, stale)); err != nil {
-		return 0, false, err
-	}
+	t.addSteps(number, intentSteps(p, t.now, stale))
 	if stale && c.Kind == KindToken {
-		if err := t.eraseToken(number); err != nil {
-			return 0, false, err
-		}
+		t.eraseToken(number)
 	}
 	t.s.reached(PointIntentInserted)
 	return number, !stale, t.audit(a, "change.opened", changeTarget(number), map[string]any{"plan": p.ID, "outcome": c.Outcome})
@@ -241,7 +237,10 @@ func intentSteps(p Plan, now int64, stale bool) []Step {
 }
 
 // addSteps continues a timeline, in one statement.
-func (t *tx) addSteps(number int64, steps []Step) error {
+func (t *tx) addSteps(number int64, steps []Step) {
+	if len(steps) == 0 {
+		return
+	}
 	var rows []string
 	args := []any{number}
 	for i, st := range steps {
@@ -253,11 +252,7 @@ func (t *tx) addSteps(number int64, steps []Step) error {
 		rows = append(rows, fmt.Sprintf("($1, (SELECT COALESCE(MAX(seq), 0) FROM change_steps WHERE number = $1) + %d, $%d, $%d, $%d, $%d)", i+1, n+1, n+2, n+3, n+4))
 		args = append(args, at, st.Name, st.Code, Text(st.Detail, 500))
 	}
-	if len(rows) == 0 {
-		return nil
-	}
-	_, err := t.exec(`INSERT INTO change_steps (number, seq, at, step, code, detail) VALUES `+strings.Join(rows, ", "), args...)
-	return err
+	t.queue(`INSERT INTO change_steps (number, seq, at, step, code, detail) VALUES `+strings.Join(rows, ", "), args...)
 }
 
 // searchLimit bounds what a search looks through of an entry, in bytes.
@@ -285,7 +280,8 @@ func (t *tx) insertChange(c Change, about []string, lease time.Duration) (int64,
 	if err != nil {
 		return 0, err
 	}
-	return number, t.one(`UPDATE apps SET last_number = $1 WHERE sdkappid = $2`, number, c.SDKAppID)
+	t.queueOne(`UPDATE apps SET last_number = $1 WHERE sdkappid = $2`, number, c.SDKAppID)
+	return number, nil
 }
 
 // MaySend tells whether a pending change is still young enough for a call that takes at most deadline.
@@ -358,42 +354,26 @@ func (t *tx) change(number int64) (Change, error) {
 }
 
 func (t *tx) close(a Actor, c Change, e Ending) error {
-	err := t.one(`UPDATE changes SET `+heard+`, outcome = $11, cause = $12, ended_at = $13, grace_until = {now} + CAST($14 AS BIGINT), checks_since = {now}, lease_until = NULL,
+	t.queueOne(`UPDATE changes SET `+heard+`, outcome = $11, cause = $12, ended_at = $13, grace_until = {now} + CAST($14 AS BIGINT), checks_since = {now}, lease_until = NULL,
 			next_check_at = CASE WHEN $11 IN ('unknown', 'applied') THEN {now} ELSE NULL END WHERE number = $1 AND outcome = 'pending'`,
 		append(c.heard(), e.Outcome, e.Cause, t.now, e.Grace.Milliseconds())...)
-	if err != nil {
-		return err
-	}
 	if c.Kind == KindToken {
-		err = t.eraseToken(c.Number)
+		t.eraseToken(c.Number)
 	} else if e.Outcome == Applied {
-		err = t.setRecord(c.SDKAppID, c.Wanted, c.Number)
+		t.setRecord(c.SDKAppID, c.Wanted, c.Number)
 	}
-	if err != nil {
-		return err
-	}
-	if err := t.addSteps(c.Number, e.Steps); err != nil {
-		return err
-	}
+	t.addSteps(c.Number, e.Steps)
 	return t.audit(a, "change.ended", changeTarget(c.Number), map[string]string{"outcome": e.Outcome, "cause": e.Cause})
 }
 
 // closeLate is for a writer that comes back after its row was taken for left over.
 func (t *tx) closeLate(a Actor, c Change, e Ending) error {
-	if err := t.one(`UPDATE changes SET `+heard+` WHERE number = $1`, c.heard()...); err != nil {
-		return err
-	}
-	steps := e.Steps
+	t.queueOne(`UPDATE changes SET `+heard+` WHERE number = $1`, c.heard()...)
 	settled := map[string]string{Applied: Applied, Refused: NotApplied, NotSent: NotApplied}[e.Outcome]
-	if err := t.addSteps(c.Number, append(steps, Step{Name: StepLate})); err != nil {
-		return err
-	}
+	t.addSteps(c.Number, append(e.Steps, Step{Name: StepLate}))
 	if c.Settled != "" || settled == "" {
 		// Now the end of the call is known, from which on it may still land for a while.
-		_, err := t.exec(`UPDATE changes SET grace_until = {now} + CAST($1 AS BIGINT) WHERE number = $2 AND settled IS NULL`, e.Grace.Milliseconds(), c.Number)
-		if err != nil {
-			return err
-		}
+		t.queue(`UPDATE changes SET grace_until = {now} + CAST($1 AS BIGINT) WHERE number = $2 AND settled IS NULL`, e.Grace.Milliseconds(), c.Number)
 		return t.audit(a, "change.late", changeTarget(c.Number), map[string]string{"outcome": e.Outcome})
 	}
 	return t.settle(a, c, Settlement{Settled: settled, Cause: c.Cause})
@@ -412,9 +392,9 @@ func (t *tx) hear(c *Change, e Ending) (err error) {
 	}
 	c.Call, c.DurationMS, c.HTTPStatus, c.ActionStatus = r.Call, &r.DurationMS, r.HTTPStatus, Text(r.ActionStatus, 64)
 	c.ErrorCode, c.ErrorInfo, c.RequestID, c.ClockAheadMS = r.ErrorCode, Text(r.ErrorInfo, 2048), Text(r.RequestID, requestIDLimit), r.ClockAheadMS
-	_, err = t.exec(`INSERT INTO exchanges (number, request, answer, answer_size, answer_cut) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (number) DO NOTHING`,
+	t.queue(`INSERT INTO exchanges (number, request, answer, answer_size, answer_cut) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (number) DO NOTHING`,
 		c.Number, notNil(r.Request), notNil(r.Answer), r.AnswerSize, flag(r.AnswerCut))
-	return err
+	return nil
 }
 
 // heard are the columns of what came back, for the change $1.
@@ -463,16 +443,11 @@ func (t *tx) settle(a Actor, c Change, how Settlement) error {
 		back = digest
 	}
 	// Without a reading the cloud is looked at once more, so that the page can say what is there now.
-	err := t.one(`UPDATE changes SET settled = $1, settled_at = $2, checks_since = {now}, checks = 0, next_check_at = CASE WHEN $3 = '' THEN {now} ELSE NULL END,
+	t.queueOne(`UPDATE changes SET settled = $1, settled_at = $2, checks_since = {now}, checks = 0, next_check_at = CASE WHEN $3 = '' THEN {now} ELSE NULL END,
 			read_back = NULLIF($3, ''), read_back_at = CASE WHEN $3 = '' THEN NULL ELSE CAST($2 AS BIGINT) END
 		WHERE number = $4 AND settled IS NULL`, how.Settled, t.now, back, c.Number)
-	if err != nil {
-		return err
-	}
 	if how.Settled == Applied && c.Kind != KindToken {
-		if err := t.setRecord(c.SDKAppID, c.Wanted, c.Number); err != nil {
-			return err
-		}
+		t.setRecord(c.SDKAppID, c.Wanted, c.Number)
 	}
 	detail := how.Settled
 	if how.Cause == CauseByHand {
@@ -482,27 +457,18 @@ func (t *tx) settle(a Actor, c Change, how Settlement) error {
 	if how.Cause == CauseByHand {
 		steps = append(steps, Step{Name: StepClosed, Detail: a.Name + ": " + how.Reason})
 	}
-	if err := t.addSteps(c.Number, steps); err != nil {
-		return err
-	}
+	t.addSteps(c.Number, steps)
 	return t.audit(a, "change.settled", changeTarget(c.Number), map[string]string{"settled": how.Settled, "cause": how.Cause, "reason": how.Reason})
 }
 
 // LeaseOver turns a pending change whose lease has passed into unknown. ErrMoved: it ended meanwhile, or is not due.
 func (s *Store) LeaseOver(ctx context.Context, a Actor, number int64, grace time.Duration) error {
 	return s.write(ctx, func(t *tx) error {
-		err := t.one(`UPDATE changes SET outcome = 'unknown', cause = $1, ended_at = $2, grace_until = lease_until + CAST($3 AS BIGINT), lease_until = NULL,
+		t.queueOne(`UPDATE changes SET outcome = 'unknown', cause = $1, ended_at = $2, grace_until = lease_until + CAST($3 AS BIGINT), lease_until = NULL,
 				checks_since = {now}, next_check_at = {now}
 			WHERE number = $4 AND outcome = 'pending' AND lease_until <= {now}`, CauseLeftOver, t.now, grace.Milliseconds(), number)
-		if err != nil {
-			return err
-		}
-		if err := t.eraseToken(number); err != nil {
-			return err
-		}
-		if err := t.addSteps(number, []Step{{Name: StepLeftOver}}); err != nil {
-			return err
-		}
+		t.eraseToken(number)
+		t.addSteps(number, []Step{{Name: StepLeftOver}})
 		return t.audit(a, "change.left_over", changeTarget(number), nil)
 	})
 }
@@ -521,16 +487,21 @@ func (s *Store) Claim(ctx context.Context, number int64) (Change, error) {
 
 func (s *Store) claim(ctx context.Context, which string, args ...any) (Change, error) {
 	var c Change
-	err := s.lightly(ctx, `UPDATE changes SET next_check_at = {now} + CASE WHEN checks_since IS NULL OR checks_since > {now} - 60000 THEN 5000 ELSE 60000 END
-		WHERE changes.number = `+which+` AND {light} RETURNING `+changeColumns, args, c.fields()...)
+	err := s.lightly(ctx, func(t *tx) error {
+		return foundRow(t.row(`UPDATE changes SET next_check_at = {now} + CASE WHEN checks_since IS NULL OR checks_since > {now} - 60000 THEN 5000 ELSE 60000 END
+			WHERE changes.number = `+which+` AND {light} RETURNING `+changeColumns, args...).Scan(c.fields()...))
+	})
 	return c, err
 }
 
 // Postpone notes a look that told nothing. Last ends the looks at a change that is not open.
 func (s *Store) Postpone(ctx context.Context, number int64, code *int64, fault string, last bool) error {
-	return s.lightly(ctx, `UPDATE changes SET checks = checks + 1, checked_at = $1, check_code = $2, check_fault = $3,
-			next_check_at = CASE WHEN CAST($4 AS BIGINT) = 1 AND NOT (settled IS NULL AND outcome IN ('pending', 'unknown')) THEN NULL ELSE next_check_at END
-		WHERE number = $5 AND {light}`, []any{s.now(), code, fault, flag(last), number})
+	return s.lightly(ctx, func(t *tx) error {
+		t.queue(`UPDATE changes SET checks = checks + 1, checked_at = $1, check_code = $2, check_fault = $3,
+				next_check_at = CASE WHEN CAST($4 AS BIGINT) = 1 AND NOT (settled IS NULL AND outcome IN ('pending', 'unknown')) THEN NULL ELSE next_check_at END
+			WHERE number = $5 AND {light}`, t.now, code, fault, flag(last), number)
+		return nil
+	})
 }
 
 // GraceOver tells whether a call can no longer land, by the database's clock.
@@ -547,11 +518,8 @@ func (s *Store) KeepReadBack(ctx context.Context, a Actor, number int64, c Confi
 		if err != nil {
 			return err
 		}
-		err = t.one(`UPDATE changes SET read_back = $1, read_back_at = $2, next_check_at = NULL
+		t.queueOne(`UPDATE changes SET read_back = $1, read_back_at = $2, next_check_at = NULL
 			WHERE number = $3 AND NOT (settled IS NULL AND outcome IN ('pending', 'unknown'))`, digest, t.now, number)
-		if err != nil {
-			return err
-		}
 		return t.audit(a, "change.read_back", changeTarget(number), map[string]string{"configuration": digest})
 	})
 }

@@ -144,9 +144,9 @@ func (t *tx) keepConfiguration(c Configuration) (string, error) {
 	if u, err := url.Parse(c.url); err == nil {
 		host = u.Host
 	}
-	_, err = t.exec(`INSERT INTO configurations (digest, body, host, search) VALUES ($1, $2, $3, $4) ON CONFLICT (digest) DO NOTHING`,
+	t.queue(`INSERT INTO configurations (digest, body, host, search) VALUES ($1, $2, $3, $4) ON CONFLICT (digest) DO NOTHING`,
 		digest, string(body), Text(strings.ToLower(host), 300), Text(strings.ToLower(c.url), 4096))
-	return digest, err
+	return digest, nil
 }
 
 // keptConfigurations bounds how many configurations stay in memory, about a kilobyte each: an export of a thousand apps

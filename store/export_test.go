@@ -92,8 +92,25 @@ func LimitOf(ctx context.Context) time.Duration {
 	return time.Until(until)
 }
 
+// SetLeftLimit changes how long a statement goes on that nobody waits for, until the test ends.
+func SetLeftLimit(t testing.TB, d time.Duration) {
+	old := leftLimit
+	leftLimit = d
+	t.Cleanup(func() { leftLimit = old })
+}
+
+// Write runs one transaction of a statement and of a guarded one behind it, and of then before it is committed.
+func Write(ctx context.Context, s *Store, query, guarded string, then func()) error {
+	return s.write(ctx, func(t *tx) error {
+		t.queue(query)
+		t.queueOne(guarded)
+		then()
+		return nil
+	})
+}
+
 // Lightly runs a statement that does not wait for the disk and answers with one word.
 func Lightly(ctx context.Context, s *Store, query string) (value string, err error) {
-	err = s.lightly(ctx, query, nil, &value)
+	err = s.lightly(ctx, func(t *tx) error { return foundRow(t.row(query).Scan(&value)) })
 	return value, err
 }

@@ -24,31 +24,22 @@ func (s *Store) AddLink(ctx context.Context, a Actor, user int64, l Link) error 
 		act := "user.link"
 		if u.Password != "" {
 			act = "user.reset"
-			if err := t.endPassword(user); err != nil {
-				return err
-			}
+			t.endPassword(user)
 		}
-		if err := t.addLink(user, l); err != nil {
-			return err
-		}
+		t.addLink(user, l)
 		return t.audit(a, act, u.Name, nil)
 	})
 }
 
 // endPassword lets nothing but a link in.
-func (t *tx) endPassword(user int64) error {
-	if err := t.one(`UPDATE users SET password = $1 WHERE id = $2`, NoPassword, user); err != nil {
-		return err
-	}
-	return t.shutOut(user, "")
+func (t *tx) endPassword(user int64) {
+	t.queueOne(`UPDATE users SET password = $1 WHERE id = $2`, NoPassword, user)
+	t.shutOut(user, "")
 }
 
-func (t *tx) addLink(user int64, l Link) error {
-	if _, err := t.exec(`DELETE FROM links WHERE user_id = $1`, user); err != nil {
-		return err
-	}
-	_, err := t.exec(`INSERT INTO links (id, user_id, expires_at) VALUES ($1, $2, {now} + CAST($3 AS BIGINT))`, l.ID, user, l.Life.Milliseconds())
-	return err
+func (t *tx) addLink(user int64, l Link) {
+	t.queue(`DELETE FROM links WHERE user_id = $1`, user)
+	t.queue(`INSERT INTO links (id, user_id, expires_at) VALUES ($1, $2, {now} + CAST($3 AS BIGINT))`, l.ID, user, l.Life.Milliseconds())
 }
 
 const livingLink = `FROM links l JOIN users u ON u.id = l.user_id WHERE l.id = $1 AND l.expires_at > {now}`
@@ -66,19 +57,15 @@ func (s *Store) LinkOwner(ctx context.Context, id string) (User, error) {
 func (s *Store) UseLink(ctx context.Context, a Actor, id, hash string) error {
 	return s.write(ctx, func(t *tx) error {
 		// The person's row comes first, as everywhere; a second use waits here and then finds no link.
-		err := t.one(`UPDATE users SET password = $1, disabled_at = NULL WHERE id = $2`, hash, a.UserID)
-		if err == nil {
-			err = t.one(`DELETE FROM links WHERE id = $1 AND user_id = $2 AND expires_at > {now}`, id, a.UserID)
-		}
+		t.queueOne(`UPDATE users SET password = $1, disabled_at = NULL WHERE id = $2`, hash, a.UserID)
+		err := t.one(`DELETE FROM links WHERE id = $1 AND user_id = $2 AND expires_at > {now}`, id, a.UserID)
 		if errors.Is(err, ErrMoved) {
 			return ErrNotFound
 		}
 		if err != nil {
 			return err
 		}
-		if err := t.shutOut(a.UserID, ""); err != nil {
-			return err
-		}
+		t.shutOut(a.UserID, "")
 		return t.audit(a, "user.link_used", a.Name, nil)
 	})
 }
@@ -86,7 +73,7 @@ func (s *Store) UseLink(ctx context.Context, a Actor, id, hash string) error {
 // DropOldLinks removes links that nobody can use any more.
 func (s *Store) DropOldLinks(ctx context.Context) error {
 	return s.write(ctx, func(t *tx) error {
-		_, err := t.exec(`DELETE FROM links WHERE expires_at <= {now}`)
-		return err
+		t.queue(`DELETE FROM links WHERE expires_at <= {now}`)
+		return nil
 	})
 }

@@ -100,12 +100,8 @@ func (s *Store) Invite(ctx context.Context, a Actor, i Invitation) (int64, error
 		if id, err = t.insertUser(NewUser{Name: i.Name, Role: i.Role}); err != nil {
 			return err
 		}
-		if err := t.setApps(id, i.Rights); err != nil {
-			return err
-		}
-		if err := t.addLink(id, i.Link); err != nil {
-			return err
-		}
+		t.setApps(id, i.Rights)
+		t.addLink(id, i.Link)
 		return t.audit(a, "user.invited", i.Name, i.detail())
 	})
 	return id, err
@@ -118,16 +114,10 @@ func (s *Store) SetRights(ctx context.Context, a Actor, id int64, r Rights) erro
 		if err != nil {
 			return err
 		}
-		if err := t.one(`UPDATE users SET role = $1 WHERE id = $2`, r.Role, id); err != nil {
-			return err
-		}
-		if err := t.setApps(id, r); err != nil {
-			return err
-		}
+		t.queueOne(`UPDATE users SET role = $1 WHERE id = $2`, r.Role, id)
+		t.setApps(id, r)
 		if u.Role != r.Role {
-			if err := t.endSessions(id, ""); err != nil {
-				return err
-			}
+			t.endSessions(id, "")
 		}
 		if err := t.adminLeft(u); err != nil {
 			return err
@@ -147,13 +137,9 @@ func (s *Store) SetDisabled(ctx context.Context, a Actor, id int64, disabled boo
 		at, act := sql.NullInt64{Int64: t.now, Valid: disabled}, "user.enabled"
 		if disabled {
 			act = "user.disabled"
-			if err := t.shutOut(id, ""); err != nil {
-				return err
-			}
+			t.shutOut(id, "")
 		}
-		if err := t.one(`UPDATE users SET disabled_at = $1 WHERE id = $2`, at, id); err != nil {
-			return err
-		}
+		t.queueOne(`UPDATE users SET disabled_at = $1 WHERE id = $2`, at, id)
 		if err := t.adminLeft(u); err != nil {
 			return err
 		}
@@ -168,15 +154,9 @@ func (s *Store) Withdraw(ctx context.Context, a Actor, id int64) error {
 		if err != nil {
 			return err
 		}
-		if err := t.shutOut(id, ""); err != nil {
-			return err
-		}
-		if _, err := t.exec(`DELETE FROM user_apps WHERE user_id = $1`, id); err != nil {
-			return err
-		}
-		if err := t.one(`DELETE FROM users WHERE id = $1 AND password = ''`, id); err != nil {
-			return err
-		}
+		t.shutOut(id, "")
+		t.queue(`DELETE FROM user_apps WHERE user_id = $1`, id)
+		t.queueOne(`DELETE FROM users WHERE id = $1 AND password = ''`, id)
 		return t.audit(a, "user.withdrawn", u.Name, nil)
 	})
 }
@@ -187,10 +167,7 @@ func (s *Store) people(ctx context.Context, a Actor, f func(*tx) error) error {
 	return s.write(ctx, func(t *tx) error {
 		// A row of its own keeps parallel acts apart on both databases, so that the last of two administrators is seen as
 		// such. The audit's head row would do too, but others take it after rows of people.
-		_, err := t.exec(`INSERT INTO meta (name, value) VALUES ('people', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, []byte{})
-		if err != nil {
-			return err
-		}
+		t.queue(`INSERT INTO meta (name, value) VALUES ('people', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, []byte{})
 		if a.Kind == PersonActor {
 			var n int
 			err := t.row(`SELECT COUNT(*) FROM users WHERE id = $1 AND role = 'admin' AND disabled_at IS NULL AND password NOT IN ('', $2)`, a.UserID, NoPassword).Scan(&n)
@@ -228,39 +205,29 @@ func (t *tx) user(id int64) (User, error) {
 }
 
 // setApps replaces the apps that a person's writing is limited to.
-func (t *tx) setApps(id int64, r Rights) error {
+func (t *tx) setApps(id int64, r Rights) {
 	limited := 0
 	if r.Limited {
 		limited = 1
 	}
-	if err := t.one(`UPDATE users SET limited = $1 WHERE id = $2`, limited, id); err != nil {
-		return err
-	}
-	if _, err := t.exec(`DELETE FROM user_apps WHERE user_id = $1`, id); err != nil || !r.Limited {
-		return err
+	t.queueOne(`UPDATE users SET limited = $1 WHERE id = $2`, limited, id)
+	t.queue(`DELETE FROM user_apps WHERE user_id = $1`, id)
+	if !r.Limited {
+		return
 	}
 	for _, app := range slices.Compact(slices.Sorted(slices.Values(r.Apps))) {
-		if err := t.one(`INSERT INTO user_apps (user_id, sdkappid) SELECT $1, sdkappid FROM apps WHERE sdkappid = $2`, id, app); err != nil {
-			return err
-		}
+		t.queueOne(`INSERT INTO user_apps (user_id, sdkappid) SELECT $1, sdkappid FROM apps WHERE sdkappid = $2`, id, app)
 	}
-	return nil
 }
 
 // endSessions ends a person's sessions but the one to keep.
-func (t *tx) endSessions(id int64, keep string) error {
-	_, err := t.exec(`DELETE FROM sessions WHERE user_id = $1 AND id <> $2`, id, keep)
-	return err
+func (t *tx) endSessions(id int64, keep string) {
+	t.queue(`DELETE FROM sessions WHERE user_id = $1 AND id <> $2`, id, keep)
 }
 
 // shutOut ends every way in that a person has besides name and password, except one session ("" for none).
-func (t *tx) shutOut(id int64, keep string) error {
-	if err := t.endSessions(id, keep); err != nil {
-		return err
-	}
-	if _, err := t.exec(`DELETE FROM links WHERE user_id = $1`, id); err != nil {
-		return err
-	}
-	_, err := t.exec(`DELETE FROM known_browsers WHERE user_id = $1`, id)
-	return err
+func (t *tx) shutOut(id int64, keep string) {
+	t.endSessions(id, keep)
+	t.queue(`DELETE FROM links WHERE user_id = $1`, id)
+	t.queue(`DELETE FROM known_browsers WHERE user_id = $1`, id)
 }

@@ -45,12 +45,9 @@ func (t *tx) addPlan(a Actor, p Plan, wanted Configuration) (Plan, error) {
 		return p, err
 	}
 	p.UserID, p.Who, p.Role, p.MadeAt = a.UserID, a.Name, a.Role, t.now
-	_, err = t.exec(`INSERT INTO plans (id, kind, sdkappid, call, base, base_seen, opened_at, wanted, reason, user_id, who, role, region, newest, origin, made_at, expires_at)
+	t.queue(`INSERT INTO plans (id, kind, sdkappid, call, base, base_seen, opened_at, wanted, reason, user_id, who, role, region, newest, origin, made_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, NULLIF(CAST($15 AS BIGINT), 0), $16, $17)`,
 		p.ID, p.Kind, p.SDKAppID, p.Call, p.Base, p.BaseSeen, p.OpenedAt, p.Wanted, p.Reason, p.UserID, p.Who, p.Role, p.Region, p.Newest, p.Origin, p.MadeAt, p.ExpiresAt)
-	if err != nil {
-		return p, err
-	}
 	return p, t.audit(a, "plan.made", appTarget(p.SDKAppID), map[string]string{"plan": p.ID})
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -28,6 +29,8 @@ var postgresDialect = dialect{
 		var e *pgconn.PgError
 		return errors.As(err, &e) && e.Code == uniqueViolation
 	},
+	synced: onPostgres,
+	light:  onPostgresUnsynced,
 }
 
 // heldLimit is after which the server ends a transaction that nobody goes on with, longer than any writes: a process that
@@ -58,6 +61,9 @@ func connectPostgres(ctx context.Context, address string, settings map[string]st
 		return nil, errors.New("the database address is not understood; expected postgres://user:password@host:port/name")
 	}
 	config.ConnectTimeout = 3 * time.Second
+	config.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &leaver{pgconn.DeadlineContextWatcherHandler{Conn: c.Conn()}}
+	}
 	maps.Copy(config.RuntimeParams, oneIndex)
 	maps.Copy(config.RuntimeParams, settings)
 	db := stdlib.OpenDB(*config)
@@ -70,6 +76,116 @@ func connectPostgres(ctx context.Context, address string, settings map[string]st
 		return nil, fmt.Errorf("reaching the database at %s: %w", config.Host, err)
 	}
 	return &Store{dialect: postgresDialect, writer: db, reader: db, close: db.Close}, nil
+}
+
+// leftLimit is how long a statement may go on whose page nobody waits for any more. Ending it ends its connection, and
+// opening another takes longer than most statements: when many leave at once, those who stay would wait for that.
+var leftLimit = time.Second // tests make it longer
+
+// leaver decides what becomes of a connection whose caller stops waiting. One whose time is over is ended at once.
+type leaver struct {
+	pgconn.DeadlineContextWatcherHandler
+}
+
+// HandleCancel gives a statement time to end, or none.
+func (l *leaver) HandleCancel(ctx context.Context) {
+	l.DeadlineDelay = 0
+	if errors.Is(ctx.Err(), context.Canceled) {
+		l.DeadlineDelay = leftLimit
+	}
+	l.DeadlineContextWatcherHandler.HandleCancel(ctx)
+}
+
+// postgresTx is a transaction on PostgreSQL, or, unsynced, statements of which each trip stands for itself.
+type postgresTx struct {
+	*pgx.Conn
+	s        *Store
+	unsynced bool
+	begun    bool
+}
+
+func onPostgres(ctx context.Context, s *Store, f func(carrier) error) error {
+	return s.onPostgres(ctx, &postgresTx{s: s}, f)
+}
+
+// onPostgresUnsynced saves the trips of a transaction.
+func onPostgresUnsynced(ctx context.Context, s *Store, f func(carrier) error) error {
+	return s.onPostgres(ctx, &postgresTx{s: s, unsynced: true}, f)
+}
+
+// onPostgres goes past database/sql, which sends one statement at a time.
+func (s *Store) onPostgres(ctx context.Context, t *postgresTx, f func(carrier) error) error {
+	c, err := s.writer.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }() // only gives the connection back
+	return c.Raw(func(conn any) error {
+		t.Conn = conn.(*stdlib.Conn).Conn() //nolint:errcheck // the driver of this pool
+		defer t.end(ctx)
+		return f(t)
+	})
+}
+
+func (t *postgresTx) carry(ctx context.Context, list []command) error {
+	return t.send(ctx, list, "")
+}
+
+func (t *postgresTx) commit(ctx context.Context, list []command) error {
+	if t.unsynced {
+		return t.carry(ctx, list)
+	}
+	return t.send(ctx, list, "COMMIT")
+}
+
+// send takes statements to the server in one trip, the first time behind the beginning of the transaction.
+func (t *postgresTx) send(ctx context.Context, list []command, last string) error {
+	b := &pgx.Batch{}
+	if !t.unsynced && !t.begun {
+		b.Queue("BEGIN")
+		t.begun = true
+	}
+	for _, c := range list {
+		c.queue(b.Queue(t.s.sql(c.query), c.args...))
+	}
+	if last != "" {
+		b.Queue(last)
+	}
+	return t.SendBatch(ctx, b).Close()
+}
+
+// queue says what to do with what a statement answers.
+func (c command) queue(q *pgx.QueuedQuery) {
+	switch {
+	case c.each != nil:
+		q.Query(func(rows pgx.Rows) error {
+			for rows.Next() {
+				if err := c.each(rows); err != nil {
+					return err
+				}
+			}
+			return rows.Err()
+		})
+	case c.one:
+		q.Exec(func(tag pgconn.CommandTag) error {
+			if tag.RowsAffected() != 1 {
+				return ErrMoved
+			}
+			return nil
+		})
+	}
+}
+
+// end undoes what was not committed. The server does it for a connection that ends.
+func (t *postgresTx) end(ctx context.Context) {
+	if t.IsClosed() || t.PgConn().TxStatus() == 'I' {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shortLimit)
+	defer cancel()
+	if _, err := t.Exec(ctx, "ROLLBACK"); err != nil {
+		_ = t.Close(ctx)
+	}
 }
 
 // lockOptions lets several processes start on one PostgreSQL database together; a SQLite file has one owner.

@@ -71,9 +71,7 @@ func (s *Store) PruneStep(ctx context.Context, keep time.Duration, at *Pruning) 
 			return nil
 		}
 		for _, statement := range p.drop {
-			if _, err := t.exec(statement, at.from, last, limit); err != nil {
-				return err
-			}
+			t.queue(statement, at.from, last, limit)
 		}
 		return nil
 	})

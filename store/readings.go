@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"strings"
 )
 
 // Reading is an interval in which get_callback kept answering the same configuration.
@@ -89,21 +90,24 @@ var errOlder = errors.New("the answer may be older than the current reading")
 // seenAgain prolongs the current interval where that is all there is to do: the answer is what it was, and so is what is
 // to be said about it. ErrNotFound where there is more.
 func (s *Store) seenAgain(ctx context.Context, n NewReading) (Kept, error) {
-	var kept Kept
-	digest, now := n.Configuration.Digest(), s.now()
-	kept.Reading = Reading{SDKAppID: n.SDKAppID, Configuration: n.Configuration, LastSeen: now, RequestID: Text(n.RequestID, requestIDLimit)}
-	err := s.lightlyAll(ctx, func(do statement) error {
-		err := do(`UPDATE readings SET last_seen = $1, request_id = $2 WHERE id = (SELECT reading_id FROM apps WHERE sdkappid = $3) AND digest = $4
-			AND EXISTS (SELECT 1 FROM apps WHERE apps.sdkappid = $3 AND apps.drifted = CASE WHEN apps.record_digest = $4 THEN 0 ELSE readings.drift_number END)
-			AND {light} RETURNING id, first_seen, COALESCE(drift_number, 0)`,
-			[]any{now, kept.RequestID, n.SDKAppID, digest}, &kept.ID, &kept.FirstSeen, &kept.Drift)
-		if err != nil {
-			return err
-		}
-		return do(`UPDATE apps SET `+readAt+` WHERE sdkappid = $2 AND reading_id = $3 AND {light} RETURNING `+appColumns+`, `+openOfApp,
-			[]any{now, n.SDKAppID, kept.ID}, append(kept.Of.fields(), &kept.Open)...)
+	kept := Kept{Reading: Reading{SDKAppID: n.SDKAppID, Configuration: n.Configuration, RequestID: Text(n.RequestID, requestIDLimit)}}
+	digest := n.Configuration.Digest()
+	err := s.lightly(ctx, func(t *tx) error {
+		kept.LastSeen = t.now
+		t.queue(`UPDATE readings SET last_seen = $1, request_id = $2 WHERE id = (SELECT apps.reading_id FROM apps WHERE apps.sdkappid = $3)
+			AND EXISTS (SELECT 1 FROM apps WHERE apps.sdkappid = $3 AND `+asBefore("$4")+`) AND {light}`, t.now, kept.RequestID, n.SDKAppID, digest)
+		return foundRow(t.row(`UPDATE apps SET `+readAt+` WHERE apps.sdkappid = $2 AND EXISTS (SELECT 1 FROM readings WHERE readings.id = apps.reading_id AND `+asBefore("$3")+`) AND {light}
+			RETURNING (SELECT r.first_seen FROM readings r WHERE r.id = apps.reading_id), (SELECT COALESCE(r.drift_number, 0) FROM readings r WHERE r.id = apps.reading_id), `+
+			appColumns+`, `+openOfApp, t.now, n.SDKAppID, digest).Scan(append([]any{&kept.FirstSeen, &kept.Drift}, append(kept.Of.fields(), &kept.Open)...)...))
 	})
+	kept.ID = kept.Of.ReadingID
 	return kept, err
+}
+
+// asBefore tells of an app and its current reading whether an answer with a digest is what that one holds, and whether what
+// was said about it is still to be said.
+func asBefore(digest string) string {
+	return strings.ReplaceAll(`readings.digest = {digest} AND apps.drifted = CASE WHEN apps.record_digest = {digest} THEN 0 ELSE readings.drift_number END`, "{digest}", digest)
 }
 
 // readAt notes a successful read at $1.
@@ -119,7 +123,8 @@ func (t *tx) keepInterval(app App, n NewReading) (r Reading, begun bool, err err
 	row := t.row(`UPDATE readings SET last_seen = $1, request_id = $2 WHERE id = $3 AND digest = $4 RETURNING id, first_seen, COALESCE(drift_number, 0)`,
 		t.now, r.RequestID, app.ReadingID, digest)
 	if _, err = found(r, row.Scan(&r.ID, &r.FirstSeen, &r.Drift)); err == nil {
-		return r, false, t.one(`UPDATE apps SET `+readAt+` WHERE sdkappid = $2`, t.now, app.SDKAppID)
+		t.queueOne(`UPDATE apps SET `+readAt+` WHERE sdkappid = $2`, t.now, app.SDKAppID)
+		return r, false, nil
 	} else if !errors.Is(err, ErrNotFound) {
 		return r, false, err
 	}
@@ -129,7 +134,8 @@ func (t *tx) keepInterval(app App, n NewReading) (r Reading, begun bool, err err
 	if err != nil {
 		return r, false, err
 	}
-	return r, true, t.one(`UPDATE apps SET `+readAt+`, reading_id = $3 WHERE sdkappid = $2`, t.now, app.SDKAppID, r.ID)
+	t.queueOne(`UPDATE apps SET `+readAt+`, reading_id = $3 WHERE sdkappid = $2`, t.now, app.SDKAppID, r.ID)
+	return r, true, nil
 }
 
 // judge compares the reading with our record, unless a change is open or our record was made while the read was under way.
@@ -141,15 +147,18 @@ func (t *tx) judge(a Actor, app App, r *Reading, n NewReading) (acted bool, err 
 	digest := n.Configuration.Digest()
 	switch {
 	case app.Record == "":
-		return true, t.setRecord(app.SDKAppID, digest, 0)
+		t.setRecord(app.SDKAppID, digest, 0)
+		return true, nil
 	case app.Record == digest:
 		if app.Drift == 0 {
 			return false, nil
 		}
-		return true, t.one(`UPDATE apps SET drifted = 0 WHERE sdkappid = $1`, app.SDKAppID)
+		t.queueOne(`UPDATE apps SET drifted = 0 WHERE sdkappid = $1`, app.SDKAppID)
+		return true, nil
 	case r.Drift != 0:
 		// The interval has its entry; the app may have been back in step between.
-		return false, t.one(`UPDATE apps SET drifted = $1 WHERE sdkappid = $2`, r.Drift, app.SDKAppID)
+		t.queueOne(`UPDATE apps SET drifted = $1 WHERE sdkappid = $2`, r.Drift, app.SDKAppID)
+		return false, nil
 	}
 	return true, t.enterDrift(a, app, r, n)
 }
@@ -164,26 +173,24 @@ func (t *tx) enterDrift(a Actor, app App, r *Reading, n NewReading) error {
 		return err
 	}
 	r.Drift = number
-	if err := t.one(`UPDATE readings SET drift_number = $1 WHERE id = $2`, number, r.ID); err != nil {
-		return err
-	}
-	if err := t.one(`UPDATE apps SET drifted = $1 WHERE sdkappid = $2`, number, app.SDKAppID); err != nil {
-		return err
-	}
+	t.queueOne(`UPDATE readings SET drift_number = $1 WHERE id = $2`, number, r.ID)
+	t.queueOne(`UPDATE apps SET drifted = $1 WHERE sdkappid = $2`, number, app.SDKAppID)
 	return t.audit(a, "drift.found", changeTarget(number), nil)
 }
 
 // setRecord makes a configuration our record; number is the entry that says so, 0 for a first reading.
-func (t *tx) setRecord(sdkappid int64, digest string, number int64) error {
+func (t *tx) setRecord(sdkappid int64, digest string, number int64) {
 	// An entry never replaces the record that a newer one made.
-	_, err := t.exec(`UPDATE apps SET record_digest = $1, record_number = NULLIF(CAST($2 AS BIGINT), 0), record_made_at = $3, record_version = record_version + 1, drifted = 0
+	t.queue(`UPDATE apps SET record_digest = $1, record_number = NULLIF(CAST($2 AS BIGINT), 0), record_made_at = $3, record_version = record_version + 1, drifted = 0
 		WHERE sdkappid = $4 AND COALESCE(record_number, 0) <= $2`, digest, number, t.now, sdkappid)
-	return err
 }
 
 // ReadingFailed notes that the last read of an app told nothing. Code nil: no answer with a code.
 func (s *Store) ReadingFailed(ctx context.Context, sdkappid int64, code *int64, fault string) error {
-	return s.lightly(ctx, `UPDATE apps SET failed_at = $1, failed_code = $2, failed_fault = $3 WHERE sdkappid = $4 AND {light}`, []any{s.now(), code, fault, sdkappid})
+	return s.lightly(ctx, func(t *tx) error {
+		t.queue(`UPDATE apps SET failed_at = $1, failed_code = $2, failed_fault = $3 WHERE sdkappid = $4 AND {light}`, t.now, code, fault, sdkappid)
+		return nil
+	})
 }
 
 // CurrentReading returns the app's current interval; ErrNotFound while it was never read.

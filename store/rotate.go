@@ -148,6 +148,10 @@ func (s *Store) onKeyFile(ctx context.Context, f func(*tx, *ring) (*keyset.Handl
 		if err != nil || fresh == nil {
 			return err
 		}
+		// A file cannot be taken back.
+		if err := t.flush(); err != nil {
+			return err
+		}
 		if err := replaceKeys(s.keys.path, fresh, audit); err != nil {
 			return keyFileError(err)
 		}
@@ -259,7 +263,8 @@ func (t *tx) reseal(c sealedColumn, key any) error {
 	if err != nil {
 		return err
 	}
-	return t.one(`UPDATE `+c.table+` SET `+c.name+` = $1 WHERE `+c.key+` = $2 AND `+c.name+` = $3`, fresh, key, sealed)
+	t.queueOne(`UPDATE `+c.table+` SET `+c.name+` = $1 WHERE `+c.key+` = $2 AND `+c.name+` = $3`, fresh, key, sealed)
+	return nil
 }
 
 // sealedWithOthers counts the secrets under any other key than this one.

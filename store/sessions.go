@@ -27,14 +27,9 @@ type SessionLimits struct {
 func (s *Store) StartSession(ctx context.Context, a Actor, password, id, browser string) error {
 	return s.write(ctx, func(t *tx) error {
 		// The update keeps a change of the password out until the commit.
-		if err := t.one(`UPDATE users SET seen_at = $3 WHERE id = $1 AND password = $2 AND disabled_at IS NULL`, a.UserID, password, t.now); err != nil {
-			return err
-		}
-		_, err := t.exec(`INSERT INTO sessions (id, user_id, started_at, used_at, address, browser) VALUES ($1, $2, {now}, {now}, $3, $4)`,
+		t.queueOne(`UPDATE users SET seen_at = $3 WHERE id = $1 AND password = $2 AND disabled_at IS NULL`, a.UserID, password, t.now)
+		t.queue(`INSERT INTO sessions (id, user_id, started_at, used_at, address, browser) VALUES ($1, $2, {now}, {now}, $3, $4)`,
 			id, a.UserID, a.Address, Text(browser, 300))
-		if err != nil {
-			return err
-		}
 		return t.audit(a, "session.started", a.Name, nil)
 	})
 }
@@ -100,20 +95,17 @@ func (s *Store) Session(ctx context.Context, id string, l SessionLimits) (Sessio
 
 // TouchSession writes the last use, of the session and of the person.
 func (s *Store) TouchSession(ctx context.Context, id string) error {
-	return s.lightlyAll(ctx, func(do statement) error {
-		if err := do(`UPDATE sessions SET used_at = {now} WHERE id = $1 AND {light}`, []any{id}); err != nil {
-			return err
-		}
-		return do(`UPDATE users SET seen_at = $1 WHERE id = (SELECT user_id FROM sessions WHERE id = $2) AND {light}`, []any{s.now(), id})
+	return s.lightly(ctx, func(t *tx) error {
+		t.queue(`UPDATE sessions SET used_at = {now} WHERE id = $1 AND {light}`, id)
+		t.queue(`UPDATE users SET seen_at = $1 WHERE id = (SELECT user_id FROM sessions WHERE id = $2) AND {light}`, t.now, id)
+		return nil
 	})
 }
 
 // EndSession signs out. A session that is gone already is no error.
 func (s *Store) EndSession(ctx context.Context, a Actor, id string) error {
 	return s.write(ctx, func(t *tx) error {
-		if _, err := t.exec(`DELETE FROM sessions WHERE id = $1`, id); err != nil {
-			return err
-		}
+		t.queue(`DELETE FROM sessions WHERE id = $1`, id)
 		return t.audit(a, "session.ended", a.Name, nil)
 	})
 }
@@ -150,9 +142,7 @@ func (s *Store) EndOwnSession(ctx context.Context, a Actor, id string) error {
 // EndOtherSessions ends all sessions of the actor but the one to keep.
 func (s *Store) EndOtherSessions(ctx context.Context, a Actor, keep string) error {
 	return s.write(ctx, func(t *tx) error {
-		if err := t.endSessions(a.UserID, keep); err != nil {
-			return err
-		}
+		t.endSessions(a.UserID, keep)
 		return t.audit(a, "session.others_ended", a.Name, nil)
 	})
 }
@@ -160,9 +150,9 @@ func (s *Store) EndOtherSessions(ctx context.Context, a Actor, keep string) erro
 // DropExpiredSessions removes rows that no request can use any more.
 func (s *Store) DropExpiredSessions(ctx context.Context, l SessionLimits) error {
 	return s.write(ctx, func(t *tx) error {
-		_, err := t.exec(`DELETE FROM sessions WHERE used_at <= {now} - CAST($1 AS BIGINT) OR started_at <= {now} - CAST($2 AS BIGINT)`,
+		t.queue(`DELETE FROM sessions WHERE used_at <= {now} - CAST($1 AS BIGINT) OR started_at <= {now} - CAST($2 AS BIGINT)`,
 			l.Idle.Milliseconds(), l.Absolute.Milliseconds())
-		return err
+		return nil
 	})
 }
 
@@ -191,25 +181,18 @@ func (s *Store) CookieKeys(ctx context.Context, fresh func() ([]byte, error)) ([
 
 // cookieKeys opens the newest key and the one before it.
 func (t *tx) cookieKeys() ([][]byte, error) {
-	rows, err := t.QueryContext(t.ctx, `SELECT id, sealed FROM cookie_keys ORDER BY id DESC LIMIT 2`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
 	var list [][]byte
-	for rows.Next() {
+	err := t.rows(func(r scanner) error {
 		var id int64
 		var sealed []byte
-		if err := rows.Scan(&id, &sealed); err != nil {
-			return nil, err
+		if err := r.Scan(&id, &sealed); err != nil {
+			return err
 		}
 		key, err := t.s.unseal(cookieKeys, id, sealed)
-		if err != nil {
-			return nil, err
-		}
 		list = append(list, key)
-	}
-	return list, rows.Err()
+		return err
+	}, `SELECT id, sealed FROM cookie_keys ORDER BY id DESC LIMIT 2`)
+	return list, err
 }
 
 func (t *tx) addCookieKey(key []byte) error {
@@ -222,5 +205,6 @@ func (t *tx) addCookieKey(key []byte) error {
 	if err != nil {
 		return err
 	}
-	return t.one(`UPDATE cookie_keys SET sealed = $1 WHERE id = $2`, sealed, id)
+	t.queueOne(`UPDATE cookie_keys SET sealed = $1 WHERE id = $2`, sealed, id)
+	return nil
 }

@@ -3,12 +3,14 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
@@ -23,8 +25,9 @@ var sqliteDialect = dialect{
 	name:  "sqlite",
 	goose: goose.DialectSQLite3,
 	// A writing transaction has the whole file for itself.
-	words: strings.NewReplacer("{now}", "CAST(unixepoch('subsec') * 1000 AS INTEGER)", "{lock}", "", "{light}", "TRUE"),
-	light: light{before: "PRAGMA synchronous = NORMAL", after: "PRAGMA synchronous = FULL"},
+	words:  strings.NewReplacer("{now}", "CAST(unixepoch('subsec') * 1000 AS INTEGER)", "{lock}", "", "{light}", "TRUE"),
+	synced: onSQLite,
+	light:  onSQLiteUnsynced,
 	isUnique: func(err error) bool {
 		var e *sqlite.Error
 		return errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
@@ -76,6 +79,151 @@ func atRest(writer *sql.DB) error {
 		return fmt.Errorf("waiting for the last write: %w", err)
 	}
 	return c.Close()
+}
+
+// sqliteTx is a transaction on SQLite, which has no trips to save.
+type sqliteTx struct {
+	*sql.Tx
+	s        *Store
+	unparsed []string // statements to be kept parsed from now on
+}
+
+// onSQLite runs f in one transaction of the connection that writes.
+func onSQLite(ctx context.Context, s *Store, f func(carrier) error) error {
+	return s.onSQLite(ctx, f, "")
+}
+
+// onSQLiteUnsynced tells the connection not to wait for the disk meanwhile.
+func onSQLiteUnsynced(ctx context.Context, s *Store, f func(carrier) error) error {
+	return s.onSQLite(ctx, f, "PRAGMA synchronous = NORMAL")
+}
+
+func (s *Store) onSQLite(ctx context.Context, f func(carrier) error, before string) error {
+	unparsed, err := s.onWriter(ctx, f, before)
+	s.parse(ctx, unparsed)
+	return err
+}
+
+// onWriter returns the statements to be kept parsed.
+func (s *Store) onWriter(ctx context.Context, f func(carrier) error, before string) (unparsed []string, err error) {
+	c, err := s.writer.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = c.Close() }() // only gives the connection back
+	if before != "" {
+		defer func() {
+			// Also after a failure, which may come after the deed. A connection that could not be set back is not used again.
+			if _, err := c.ExecContext(context.WithoutCancel(ctx), "PRAGMA synchronous = FULL"); err != nil {
+				_ = c.Raw(func(any) error { return driver.ErrBadConn })
+			}
+		}()
+		if _, err := c.ExecContext(ctx, before); err != nil {
+			return nil, err
+		}
+	}
+	t, err := c.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer t.Rollback()
+	on := &sqliteTx{Tx: t, s: s}
+	if err := f(on); err != nil {
+		if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+			err = ctx.Err() // what ended the transaction
+		}
+		return nil, err
+	}
+	return on.unparsed, nil
+}
+
+func (t *sqliteTx) commit(ctx context.Context, list []command) error {
+	if err := t.carry(ctx, list); err != nil {
+		return err
+	}
+	return t.Commit()
+}
+
+func (t *sqliteTx) carry(ctx context.Context, list []command) error {
+	for _, c := range list {
+		if err := t.do(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *sqliteTx) do(ctx context.Context, c command) error {
+	if c.each != nil {
+		rows, err := t.query(ctx, c)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			if err := c.each(rows); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	}
+	r, err := t.exec(ctx, c)
+	if err != nil || !c.one {
+		return err
+	}
+	n, err := r.RowsAffected()
+	if err == nil && n != 1 {
+		err = ErrMoved
+	}
+	return err
+}
+
+func (t *sqliteTx) query(ctx context.Context, c command) (*sql.Rows, error) {
+	if statement := t.parsed(ctx, c.query); statement != nil { //nolint:sqlclosecheck // ends with the transaction
+		return statement.QueryContext(ctx, c.args...)
+	}
+	return t.QueryContext(ctx, t.s.sql(c.query), c.args...)
+}
+
+func (t *sqliteTx) exec(ctx context.Context, c command) (sql.Result, error) {
+	if statement := t.parsed(ctx, c.query); statement != nil { //nolint:sqlclosecheck // ends with the transaction
+		return statement.ExecContext(ctx, c.args...)
+	}
+	return t.ExecContext(ctx, t.s.sql(c.query), c.args...)
+}
+
+// parsed is a statement that was kept parsed, which takes a third of the time of a short transaction; nil where there is
+// none yet.
+func (t *sqliteTx) parsed(ctx context.Context, query string) *sql.Stmt {
+	if known, ok := t.s.writing.Load(query); ok {
+		return t.StmtContext(ctx, known.(*sql.Stmt)) //nolint:errcheck // only statements are stored
+	}
+	t.unparsed = append(t.unparsed, query)
+	return nil
+}
+
+// parseWait is how long a write that is done waits for the connection once more, to parse its statements.
+const parseWait = 50 * time.Millisecond
+
+// parse keeps statements for the next transactions. There is one connection to write, which may be another's by now.
+func (s *Store) parse(ctx context.Context, queries []string) {
+	if len(queries) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, parseWait)
+	defer cancel()
+	for _, query := range queries {
+		if _, known := s.writing.Load(query); known {
+			continue
+		}
+		statement, err := s.writer.PrepareContext(ctx, s.sql(query))
+		if err != nil {
+			return // without, it only takes longer
+		}
+		if _, raced := s.writing.LoadOrStore(query, statement); raced {
+			_ = statement.Close() //nolint:sqlclosecheck // the one that is kept stays open
+		}
+	}
 }
 
 func sqliteFile(path string) string {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"callboard/store"
 	"callboard/store/storetest"
@@ -26,23 +27,47 @@ type statement struct {
 	args []any
 }
 
-// watcher is a driver that notes what passes through.
+// watcher notes what a database gets: as SQLite's driver, and as what PostgreSQL's tells of its statements.
 type watcher struct {
 	driver  driver.Driver
 	address string
 	lock    sync.Mutex
 	list    []statement
+	trips   int // to PostgreSQL
 }
+
+func (w *watcher) TraceQueryStart(ctx context.Context, _ *pgx.Conn, d pgx.TraceQueryStartData) context.Context {
+	w.noteTrip()
+	w.noteValues(d.SQL, d.Args)
+	return ctx
+}
+
+func (*watcher) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+func (w *watcher) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	w.noteTrip()
+	return ctx
+}
+
+func (w *watcher) TraceBatchQuery(_ context.Context, _ *pgx.Conn, d pgx.TraceBatchQueryData) {
+	w.noteValues(d.SQL, d.Args)
+}
+
+func (*watcher) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
 // watched lets the fixture's store work through a watcher.
 func (f fixture) watched() *watcher {
 	f.t.Helper()
-	address := f.db.Address
-	if f.db.Name == "sqlite" {
-		address = "file:" + address
+	w := &watcher{driver: store.WriterOf(f.Store).Driver(), address: "file:" + f.db.Address}
+	var db *sql.DB
+	if f.db.Name == "postgres" {
+		config, err := pgx.ParseConfig(f.db.Address)
+		f.must(err)
+		config.Tracer = w
+		db = stdlib.OpenDB(*config)
+	} else {
+		db = sql.OpenDB(w)
 	}
-	w := &watcher{driver: store.WriterOf(f.Store).Driver(), address: address}
-	db := sql.OpenDB(w)
 	f.t.Cleanup(func() { db.Close() })
 	old, readers := store.WriterOf(f.Store), store.ReaderOf(f.Store)
 	store.SetDatabase(f.Store, db, db)
@@ -58,20 +83,40 @@ func (w *watcher) Connect(context.Context) (driver.Conn, error) {
 }
 
 func (w *watcher) note(text string, args []driver.NamedValue) {
+	var values []any
+	for _, a := range args {
+		values = append(values, a.Value)
+	}
+	w.noteValues(text, values)
+}
+
+func (w *watcher) noteTrip() {
 	w.lock.Lock()
 	defer w.lock.Unlock()
-	st := statement{text: text}
-	for _, a := range args {
-		st.args = append(st.args, a.Value)
+	w.trips++
+}
+
+func (w *watcher) noteValues(text string, values []any) {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	var args []any
+	for _, v := range values {
+		if _, ok := v.(pgx.QueryResultFormatsByOID); ok {
+			continue
+		}
+		if plain, err := driver.DefaultParameterConverter.ConvertValue(v); err == nil { // what a pointer or a sql.Null stands for
+			v = plain
+		}
+		args = append(args, v)
 	}
-	w.list = append(w.list, st)
+	w.list = append(w.list, statement{text: text, args: args})
 }
 
 // clear forgets what was noted so far.
 func (w *watcher) clear() {
 	w.lock.Lock()
 	defer w.lock.Unlock()
-	w.list = nil
+	w.list, w.trips = nil, 0
 }
 
 func (w *watcher) all() []statement {

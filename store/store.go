@@ -9,7 +9,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"embed"
 	"errors"
 	"fmt"
@@ -85,7 +84,7 @@ type Store struct {
 	reached func(point string)
 
 	statements sync.Map                     // of reading queries by their text
-	writing    sync.Map                     // the same of transactions
+	writing    sync.Map                     // the same of SQLite's transactions
 	known      *memo[string, Configuration] // by digest
 	apps       rowMemo[App]
 	entries    rowMemo[Entry]
@@ -105,11 +104,9 @@ type dialect struct {
 	// words are what stands for {now}, the database's clock as Unix milliseconds; for {lock}, after which a transaction has the
 	// rows that it read for itself; and for {light}, a condition that always holds and lets a statement not wait for the disk.
 	words *strings.Replacer
-	light light
+	// synced waits for the disk and light does not.
+	synced, light transaction
 }
-
-// light are the statements before and after one that does not wait for the disk, where the statement itself cannot say so.
-type light struct{ before, after string }
 
 // Options says which database to open and with what.
 type Options struct {
@@ -194,9 +191,9 @@ func (s *Store) Close() error { return s.close() }
 func (s *Store) Ping(ctx context.Context) error {
 	return s.write(ctx, func(t *tx) error {
 		// Something that differs: a database writes nothing for a value that stays.
-		_, err := t.exec(`INSERT INTO meta (name, value) VALUES ('pinged', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+		t.queue(`INSERT INTO meta (name, value) VALUES ('pinged', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
 			[]byte(strconv.FormatInt(time.Now().UnixNano(), 10)))
-		return err
+		return nil
 	})
 }
 
@@ -235,192 +232,8 @@ func (s *Store) migrate(ctx context.Context) error {
 	return nil
 }
 
-// tx is one writing transaction with the moment it began.
-type tx struct {
-	*sql.Tx
-	ctx context.Context
-	s   *Store
-	now int64
-	key keyID // that secrets are encrypted with, in a sealing transaction
-	// unparsed are statements to be kept parsed from now on.
-	unparsed []string
-}
-
-func (t *tx) exec(query string, args ...any) (sql.Result, error) {
-	if statement := t.parsed(query); statement != nil { //nolint:sqlclosecheck // ends with the transaction
-		return statement.ExecContext(t.ctx, args...)
-	}
-	return t.ExecContext(t.ctx, t.s.sql(query), args...)
-}
-
-func (t *tx) row(query string, args ...any) *sql.Row {
-	if statement := t.parsed(query); statement != nil { //nolint:sqlclosecheck // ends with the transaction
-		return statement.QueryRowContext(t.ctx, args...)
-	}
-	return t.QueryRowContext(t.ctx, t.s.sql(query), args...)
-}
-
-// parsed is a statement that was kept parsed, which takes a third of the time of a short transaction; nil where there is
-// none yet, or the driver does so itself.
-func (t *tx) parsed(query string) *sql.Stmt {
-	if t.s.dialect.parsed {
-		return nil
-	}
-	if known, ok := t.s.writing.Load(query); ok {
-		return t.StmtContext(t.ctx, known.(*sql.Stmt)) //nolint:errcheck // only statements are stored
-	}
-	t.unparsed = append(t.unparsed, query)
-	return nil
-}
-
-// parseWait is how long a write that is done waits for the connection once more, to parse its statements.
-const parseWait = 50 * time.Millisecond
-
-// parse keeps statements for the next transactions. SQLite has one connection to write, which may be another's by now.
-func (s *Store) parse(ctx context.Context, queries []string) {
-	if len(queries) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, parseWait)
-	defer cancel()
-	for _, query := range queries {
-		if _, known := s.writing.Load(query); known {
-			continue
-		}
-		statement, err := s.writer.PrepareContext(ctx, s.sql(query))
-		if err != nil {
-			return // without, it only takes longer
-		}
-		if _, raced := s.writing.LoadOrStore(query, statement); raced {
-			_ = statement.Close() //nolint:sqlclosecheck // the one that is kept stays open
-		}
-	}
-}
-
-// one runs a guarded UPDATE and reports ErrMoved unless exactly one row changed.
-func (t *tx) one(query string, args ...any) error {
-	r, err := t.exec(query, args...)
-	if err != nil {
-		return err
-	}
-	n, err := r.RowsAffected()
-	if err != nil {
-		return err
-	}
-	if n != 1 {
-		return ErrMoved
-	}
-	return nil
-}
-
-// has locks what a query finds until the transaction ends; ErrMoved when it finds nothing. From names table and condition.
-func (t *tx) has(from string, args ...any) error {
-	var one int
-	err := t.row(`SELECT 1 FROM `+from+`{lock}`, args...).Scan(&one)
-	if errors.Is(err, sql.ErrNoRows) {
-		return ErrMoved
-	}
-	return err
-}
-
 // sql puts the database's own words into a statement.
 func (s *Store) sql(query string) string { return s.dialect.words.Replace(query) }
-
-// write runs f in one transaction, which is on the disk when it returns; an error of f rolls everything back.
-func (s *Store) write(ctx context.Context, f func(*tx) error) error {
-	limited, end := within(ctx)
-	defer end()
-	unparsed, err := s.transact(limited, s.writer, f)
-	s.parse(limited, unparsed)
-	return err
-}
-
-// lightly runs one statement for what may be forgotten in a power cut, such as when something was last seen: it does not
-// wait for the disk. What is written later with write is never on the disk without it. The statement has {light} among its
-// conditions, and returns one row for dest, or none and no row is asked for; ErrNotFound when there is none.
-func (s *Store) lightly(ctx context.Context, query string, args []any, dest ...any) error {
-	return s.lightlyAll(ctx, func(do statement) error { return do(query, args, dest...) })
-}
-
-// statement runs one statement as lightly does.
-type statement func(query string, args []any, dest ...any) error
-
-// lightlyAll is lightly for several statements. SQLite takes them in one transaction; on PostgreSQL, where that would take
-// longer, each stands for itself.
-func (s *Store) lightlyAll(ctx context.Context, f func(do statement) error) error {
-	ctx, end := within(ctx)
-	defer end()
-	if s.dialect.light.before != "" {
-		return unavailable(s.unsynced(ctx, func(t *tx) error { return f(t.do) }))
-	}
-	return unavailable(f(func(query string, args []any, dest ...any) error {
-		if len(dest) > 0 {
-			return foundRow(s.writer.QueryRowContext(ctx, s.sql(query), args...).Scan(dest...))
-		}
-		_, err := s.writer.ExecContext(ctx, s.sql(query), args...)
-		return err
-	}))
-}
-
-func (t *tx) do(query string, args []any, dest ...any) error {
-	if len(dest) > 0 {
-		return foundRow(t.row(query, args...).Scan(dest...))
-	}
-	_, err := t.exec(query, args...)
-	return err
-}
-
-// unsynced runs f in one transaction of a connection that is told not to wait for the disk.
-func (s *Store) unsynced(ctx context.Context, f func(*tx) error) error {
-	unparsed, err := s.transactUnsynced(ctx, f)
-	s.parse(ctx, unparsed)
-	return err
-}
-
-func (s *Store) transactUnsynced(ctx context.Context, f func(*tx) error) (unparsed []string, err error) {
-	c, err := s.writer.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = c.Close() }() // only gives the connection back
-	defer func() {
-		// Also after a failure, which may come after the deed. A connection that could not be set back is not used again.
-		if _, err := c.ExecContext(context.WithoutCancel(ctx), s.dialect.light.after); err != nil {
-			_ = c.Raw(func(any) error { return driver.ErrBadConn })
-		}
-	}()
-	if _, err := c.ExecContext(ctx, s.dialect.light.before); err != nil {
-		return nil, err
-	}
-	return s.transact(ctx, c, f)
-}
-
-// beginner is a pool or one of its connections.
-type beginner interface {
-	BeginTx(ctx context.Context, o *sql.TxOptions) (*sql.Tx, error)
-}
-
-// transact runs f in one transaction and returns the statements to be kept parsed.
-func (s *Store) transact(ctx context.Context, on beginner, f func(*tx) error) (unparsed []string, err error) {
-	t, err := on.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	w := &tx{Tx: t, ctx: ctx, s: s, now: s.now()}
-	err = f(w)
-	if err == nil {
-		err = t.Commit()
-	}
-	if err != nil {
-		// After a failed statement the rollback tells nothing new.
-		_ = t.Rollback()
-		if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
-			err = ctx.Err() // what ended the transaction
-		}
-		return nil, unavailable(err)
-	}
-	return w.unparsed, nil
-}
 
 func (s *Store) now() int64 { return s.clock().UnixMilli() }
 

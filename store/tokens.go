@@ -55,8 +55,9 @@ func (s *Store) AddTokenPlan(ctx context.Context, a Actor, p Plan, base, wanted 
 		if err != nil {
 			return err
 		}
-		if err := t.one(`UPDATE plans SET token = $1, show_token = $2 WHERE id = $3`, sealed, flag(n.Show), p.ID); err != nil || !n.Rotate {
-			return err
+		t.queueOne(`UPDATE plans SET token = $1, show_token = $2 WHERE id = $3`, sealed, flag(n.Show), p.ID)
+		if !n.Rotate {
+			return nil
 		}
 		return t.startRotation(a, p)
 	})
@@ -95,15 +96,14 @@ func (s *Store) ShowToken(ctx context.Context, a Actor, plan string) (string, er
 // DropExpiredTokens erases the tokens of plans that can no longer be applied.
 func (s *Store) DropExpiredTokens(ctx context.Context) error {
 	return s.write(ctx, func(t *tx) error {
-		_, err := t.exec(`UPDATE plans SET token = NULL, show_token = 0 WHERE token IS NOT NULL AND expires_at <= $1`, t.now)
-		return err
+		t.queue(`UPDATE plans SET token = NULL, show_token = 0 WHERE token IS NOT NULL AND expires_at <= $1`, t.now)
+		return nil
 	})
 }
 
 // eraseToken erases the token of a change's plan, which is not needed once the change has ended.
-func (t *tx) eraseToken(number int64) error {
-	_, err := t.exec(`UPDATE plans SET token = NULL, show_token = 0 WHERE token IS NOT NULL AND id = (SELECT plan FROM changes WHERE number = $1)`, number)
-	return err
+func (t *tx) eraseToken(number int64) {
+	t.queue(`UPDATE plans SET token = NULL, show_token = 0 WHERE token IS NOT NULL AND id = (SELECT plan FROM changes WHERE number = $1)`, number)
 }
 
 // Rotation is a change of token on its way, which takes days: the receiver learns the new token, the switch is applied,
@@ -132,11 +132,10 @@ const (
 )
 
 func (t *tx) startRotation(a Actor, p Plan) error {
-	_, err := t.exec(`INSERT INTO rotations (sdkappid, plan, who, started_at) VALUES ($1, $2, $3, $4)`, p.SDKAppID, p.ID, a.Name, t.now)
-	if t.s.dialect.isUnique(err) {
+	t.queue(`INSERT INTO rotations (sdkappid, plan, who, started_at) VALUES ($1, $2, $3, $4)`, p.SDKAppID, p.ID, a.Name, t.now)
+	if err := t.flush(); t.s.dialect.isUnique(err) {
 		return ErrDuplicate
-	}
-	if err != nil {
+	} else if err != nil {
 		return err
 	}
 	return t.audit(a, "rotation.started", appTarget(p.SDKAppID), map[string]string{"plan": p.ID})

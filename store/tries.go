@@ -56,18 +56,15 @@ func (t *tx) reserve(c Counter) error {
 }
 
 // giveBack undoes the reservation of a try that succeeded: it was no guess.
-func (t *tx) giveBack(c Counter) error {
-	_, err := t.exec(`UPDATE tries SET used_until = used_until - CAST($2 AS BIGINT) WHERE counter = $1`, c.Key, c.Every.Milliseconds())
-	return err
+func (t *tx) giveBack(c Counter) {
+	t.queue(`UPDATE tries SET used_until = used_until - CAST($2 AS BIGINT) WHERE counter = $1`, c.Key, c.Every.Milliseconds())
 }
 
 // GiveTriesBack undoes the reservation of a try that succeeded.
 func (s *Store) GiveTriesBack(ctx context.Context, counters ...Counter) error {
 	return s.write(ctx, func(t *tx) error {
 		for _, c := range counters {
-			if err := t.giveBack(c); err != nil {
-				return err
-			}
+			t.giveBack(c)
 		}
 		return nil
 	})
@@ -76,8 +73,8 @@ func (s *Store) GiveTriesBack(ctx context.Context, counters ...Counter) error {
 // DropUnusedTries removes counters that allow their whole burst again, which says as much as having no row.
 func (s *Store) DropUnusedTries(ctx context.Context) error {
 	return s.write(ctx, func(t *tx) error {
-		_, err := t.exec(`DELETE FROM tries WHERE used_until <= {now}`)
-		return err
+		t.queue(`DELETE FROM tries WHERE used_until <= {now}`)
+		return nil
 	})
 }
 
@@ -97,26 +94,17 @@ type Welcome struct {
 func (s *Store) KnowBrowser(ctx context.Context, w Welcome) error {
 	return s.write(ctx, func(t *tx) error {
 		for _, c := range w.Tries {
-			if err := t.giveBack(c); err != nil {
-				return err
-			}
+			t.giveBack(c)
 		}
 		for _, key := range w.Fresh {
-			if _, err := t.exec(`DELETE FROM tries WHERE counter = $1`, key); err != nil {
-				return err
-			}
+			t.queue(`DELETE FROM tries WHERE counter = $1`, key)
 		}
-		if _, err := t.exec(`UPDATE known_browsers SET id = $1 WHERE id = $2`, w.New, w.Old); err != nil {
-			return err
-		}
-		_, err := t.exec(`INSERT INTO known_browsers (id, user_id, used_at) VALUES ($1, $2, {now})
+		t.queue(`UPDATE known_browsers SET id = $1 WHERE id = $2`, w.New, w.Old)
+		t.queue(`INSERT INTO known_browsers (id, user_id, used_at) VALUES ($1, $2, {now})
 			ON CONFLICT (id, user_id) DO UPDATE SET used_at = excluded.used_at`, w.New, w.UserID)
-		if err != nil {
-			return err
-		}
-		_, err = t.exec(`DELETE FROM known_browsers WHERE user_id = $1 AND id NOT IN
+		t.queue(`DELETE FROM known_browsers WHERE user_id = $1 AND id NOT IN
 			(SELECT id FROM known_browsers WHERE user_id = $1 ORDER BY used_at DESC, id LIMIT $2)`, w.UserID, knownBrowsers)
-		return err
+		return nil
 	})
 }
 
@@ -131,7 +119,7 @@ func (s *Store) KnowsBrowser(ctx context.Context, id, name string, life time.Dur
 // DropOldBrowsers forgets browsers that nobody signed in with for so long.
 func (s *Store) DropOldBrowsers(ctx context.Context, life time.Duration) error {
 	return s.write(ctx, func(t *tx) error {
-		_, err := t.exec(`DELETE FROM known_browsers WHERE used_at <= {now} - CAST($1 AS BIGINT)`, life.Milliseconds())
-		return err
+		t.queue(`DELETE FROM known_browsers WHERE used_at <= {now} - CAST($1 AS BIGINT)`, life.Milliseconds())
+		return nil
 	})
 }

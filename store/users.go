@@ -113,9 +113,7 @@ func (s *Store) HasUsers(ctx context.Context) (bool, error) {
 // SetPreferences keeps what a person chose for their own pages.
 func (s *Store) SetPreferences(ctx context.Context, a Actor, id int64, p Preferences) error {
 	return s.write(ctx, func(t *tx) error {
-		if err := t.one(`UPDATE users SET language = $1, theme = $2, time_zone = $3 WHERE id = $4`, p.Language, p.Theme, p.TimeZone, id); err != nil {
-			return err
-		}
+		t.queueOne(`UPDATE users SET language = $1, theme = $2, time_zone = $3 WHERE id = $4`, p.Language, p.Theme, p.TimeZone, id)
 		return t.audit(a, "user.preferences", a.Name, p)
 	})
 }
@@ -125,18 +123,14 @@ func (s *Store) SetPreferences(ctx context.Context, a Actor, id int64, p Prefere
 // disabled, or the session to keep has ended.
 func (s *Store) SetPassword(ctx context.Context, a Actor, id int64, old, hash, keep string) error {
 	return s.write(ctx, func(t *tx) error {
-		if err := t.one(`UPDATE users SET password = $1 WHERE id = $2 AND password = $3 AND disabled_at IS NULL`, hash, id, old); err != nil {
-			return err
-		}
+		t.queueOne(`UPDATE users SET password = $1 WHERE id = $2 AND password = $3 AND disabled_at IS NULL`, hash, id, old)
 		// The person's row is held now, so whoever ended the session has committed.
 		if keep != "" {
 			if err := t.has(`sessions WHERE id = $1 AND user_id = $2`, keep, id); err != nil {
 				return err
 			}
 		}
-		if err := t.shutOut(id, keep); err != nil {
-			return err
-		}
+		t.shutOut(id, keep)
 		return t.audit(a, "user.password", a.Name, nil)
 	})
 }

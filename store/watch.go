@@ -11,9 +11,11 @@ import (
 // take the claim back; the app is read once more then.
 func (s *Store) ClaimWatch(ctx context.Context, wait time.Duration) (App, error) {
 	var a App
-	err := s.lightly(ctx, `UPDATE apps SET watch_at = {now} + CAST($1 AS BIGINT)
-		WHERE apps.sdkappid = (SELECT d.sdkappid FROM apps d WHERE d.watch_at <= {now} AND d.watched = 1 AND d.archived_at IS NULL ORDER BY d.watch_at LIMIT 1)
-			AND apps.watch_at <= {now} AND {light} RETURNING `+appColumns, []any{wait.Milliseconds()}, a.fields()...)
+	err := s.lightly(ctx, func(t *tx) error {
+		return foundRow(t.row(`UPDATE apps SET watch_at = {now} + CAST($1 AS BIGINT)
+			WHERE apps.sdkappid = (SELECT d.sdkappid FROM apps d WHERE d.watch_at <= {now} AND d.watched = 1 AND d.archived_at IS NULL ORDER BY d.watch_at LIMIT 1)
+				AND apps.watch_at <= {now} AND {light} RETURNING `+appColumns, wait.Milliseconds()).Scan(a.fields()...))
+	})
 	return a, err
 }
 
@@ -50,9 +52,7 @@ func (s *Store) AcceptRecord(ctx context.Context, a Actor, sdkappid int64, diges
 		if err != nil {
 			return err
 		}
-		if err := t.setRecord(sdkappid, digest, number); err != nil {
-			return err
-		}
+		t.setRecord(sdkappid, digest, number)
 		return t.audit(a, "record.accepted", changeTarget(number), nil)
 	})
 	return number, err
