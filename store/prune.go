@@ -6,7 +6,7 @@ import (
 )
 
 // pruneRows bounds the rows that one step looks at, so that other writers need not wait long.
-const pruneRows = 200
+const pruneRows = 100
 
 // Pruning is how far a pruning has come. The zero value begins one.
 type Pruning struct {
@@ -30,7 +30,7 @@ const oldChanges = `SELECT c.number FROM changes c WHERE c.number > $1 AND c.num
 	AND NOT EXISTS (SELECT 1 FROM apps a JOIN readings r ON r.id = a.reading_id WHERE a.sdkappid = c.sdkappid AND r.drift_number = c.number)`
 
 // ofOldChanges says the bounds of the step once more for the table itself. Without them PostgreSQL, once it plans for any
-// bounds, reads a long table whole for two hundred rows of it.
+// bounds, reads a long table whole for a hundred rows of it.
 const ofOldChanges = ` WHERE number > $1 AND number <= $2 AND number IN (` + oldChanges + `)`
 
 var prunings = []pruned{
