@@ -66,7 +66,7 @@ What the tables say:
   It is measured right before. Machines differ, and this share with them: on one it was twice that on another. A search for an id answers with a short redirect, whose share says little.
 - **p50, p99**: open model, requests at a fixed rate of a quarter of the closed model's, %.0f a second at most, whether or not earlier ones were answered.
   A latency counts from the moment that the request was planned for. "p99 bare" is the bare handler's at the same rate, so what the machine itself adds.
-  Short runs have few samples, %d at least where the page allows, and their p99 is then near the slowest.
+  A list has %d samples at least and a text search %d, where the page allows.
 - A page that takes longer than half a second is asked one request after another; one that does not answer in %.0f s stands at that limit.
 - **own share** of form and apply: the whole time as the browser sees it, less the time in which the sandbox worked on its answers. Network and both HTTP ends count as own.
   Each is followed by a pause of %d ms, so it meets a machine that has just been idle, as a person's click does.
@@ -76,7 +76,7 @@ What the tables say:
 - The database is seeded: entries over 400 days, few apps with most of them, 82 %% changes with plan, exchange and timeline, 18 %% drifts and acceptances.
 - "page n" of the history is 10,000, or half-way back where there are fewer.
 `, b.began.UTC().Format(time.DateOnly), b.command, m.cores, or(m.cpu, "unknown kind"), or(m.memory, "an unknown amount"), m.golang, or(m.kernel, "unknown kernel"),
-		postgresVariable, "`make bench`", b.seconds, mostArrivals, fewSamples, slowLimit.Seconds(), pause.Milliseconds(), starts)
+		postgresVariable, "`make bench`", b.seconds, mostArrivals, p99Samples, fewSamples, slowLimit.Seconds(), pause.Milliseconds(), starts)
 	for _, note := range b.notes {
 		fmt.Fprintf(w, "- %s.\n", note)
 	}
