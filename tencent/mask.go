@@ -30,6 +30,7 @@ const (
 // for them, and whatever stands in a member called Token.
 type masker struct {
 	secrets [][]unit
+	begins  [256]bool       // the bytes that a secret can begin with, in any spelling
 	parts   map[string]bool // every stretch of partFrom bytes of a secret
 }
 
@@ -40,19 +41,30 @@ type unit struct {
 }
 
 func newMasker(secrets ...string) *masker {
-	m := &masker{}
+	m := &masker{parts: map[string]bool{}}
+	for i := range len(escapes) {
+		m.begins[escapes[i]] = true
+	}
 	m.add(secrets...)
 	return m
 }
 
+// escapes are the characters that a spelling other than the plain one begins with.
+const escapes = `%\&+`
+
 func (m *masker) add(secrets ...string) {
 	for _, s := range secrets {
 		if s != "" {
-			m.secrets = append(m.secrets, unitsOf(s))
+			m.addSpelled(s)
 			m.addParts(s)
 			m.addEncoded(s)
 		}
 	}
+}
+
+func (m *masker) addSpelled(s string) {
+	m.secrets = append(m.secrets, unitsOf(s))
+	m.begins[s[0]] = true
 }
 
 // addEncoded adds what of a secret stands in base64 texts that have it inside, for each of the three places at which it
@@ -66,16 +78,13 @@ func (m *masker) addEncoded(secret string) {
 				text = text[:max(len(text)-1, 0)] // as the last one does with what comes behind
 			}
 			if len(text) >= encodedFrom {
-				m.secrets = append(m.secrets, unitsOf(text))
+				m.addSpelled(text)
 			}
 		}
 	}
 }
 
 func (m *masker) addParts(s string) {
-	if m.parts == nil {
-		m.parts = map[string]bool{}
-	}
 	for i := 0; i+partFrom <= len(s); i++ {
 		m.parts[s[i:i+partFrom]] = true
 	}
@@ -91,7 +100,7 @@ func (m *masker) partAt(text []byte, i int) int {
 }
 
 func unitsOf(s string) []unit {
-	var units []unit
+	units := make([]unit, 0, len(s))
 	for len(s) > 0 {
 		point, size := utf8.DecodeRuneInString(s)
 		if point == utf8.RuneError && size == 1 {
@@ -142,6 +151,9 @@ func (m *masker) text(s string, limit int) string {
 // secretAt gives the end of the longest secret that begins at i, or 0.
 func (m *masker) secretAt(text []byte, i int) int {
 	longest := 0
+	if !m.begins[text[i]] {
+		return 0
+	}
 	for _, secret := range m.secrets {
 		end := spelledAt(text, i, secret)
 		if end > 0 && (len(secret) >= wholeWordBelow || standsAlone(text, i, end)) {
@@ -154,7 +166,7 @@ func (m *masker) secretAt(text []byte, i int) int {
 // spelledAt gives the end of the secret spelled at i, or 0. A long beginning of a secret counts too, as somebody
 // may have shortened it, and at the end of the text, which may have been cut there, a short one.
 func spelledAt(text []byte, i int, secret []unit) int {
-	if text[i] != secret[0].raw[0] && strings.IndexByte(`%\&+`, text[i]) < 0 {
+	if text[i] != secret[0].raw[0] && strings.IndexByte(escapes, text[i]) < 0 {
 		return 0
 	}
 	ends := []int{i}
