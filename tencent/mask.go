@@ -29,7 +29,7 @@ const (
 // masker takes secrets out of texts: known ones by value, in every spelling that JSON, URLs, HTML and base64 have
 // for them, and whatever stands in a member called Token.
 type masker struct {
-	secrets [][]unit
+	secrets []string
 	begins  [256]bool       // the bytes that a secret can begin with, in any spelling
 	parts   map[string]bool // every stretch of partFrom bytes of a secret
 }
@@ -63,7 +63,7 @@ func (m *masker) add(secrets ...string) {
 }
 
 func (m *masker) addSpelled(s string) {
-	m.secrets = append(m.secrets, unitsOf(s))
+	m.secrets = append(m.secrets, s)
 	m.begins[s[0]] = true
 }
 
@@ -99,17 +99,13 @@ func (m *masker) partAt(text []byte, i int) int {
 	return end
 }
 
-func unitsOf(s string) []unit {
-	units := make([]unit, 0, len(s))
-	for len(s) > 0 {
-		point, size := utf8.DecodeRuneInString(s)
-		if point == utf8.RuneError && size == 1 {
-			point = -1
-		}
-		units = append(units, unit{s[:size], point})
-		s = s[size:]
+// firstUnit is the first of a text.
+func firstUnit(s string) unit {
+	point, size := utf8.DecodeRuneInString(s)
+	if point == utf8.RuneError && size == 1 {
+		point = -1
 	}
-	return units
+	return unit{s[:size], point}
 }
 
 // mask gives text without secrets, at most limit bytes of it, and whether something was cut off.
@@ -156,7 +152,7 @@ func (m *masker) secretAt(text []byte, i int) int {
 	}
 	for _, secret := range m.secrets {
 		end := spelledAt(text, i, secret)
-		if end > 0 && (len(secret) >= wholeWordBelow || standsAlone(text, i, end)) {
+		if end > 0 && (utf8.RuneCountInString(secret) >= wholeWordBelow || standsAlone(text, i, end)) {
 			longest = max(longest, end)
 		}
 	}
@@ -165,12 +161,14 @@ func (m *masker) secretAt(text []byte, i int) int {
 
 // spelledAt gives the end of the secret spelled at i, or 0. A long beginning of a secret counts too, as somebody
 // may have shortened it, and at the end of the text, which may have been cut there, a short one.
-func spelledAt(text []byte, i int, secret []unit) int {
-	if text[i] != secret[0].raw[0] && strings.IndexByte(escapes, text[i]) < 0 {
+func spelledAt(text []byte, i int, secret string) int {
+	if text[i] != secret[0] && strings.IndexByte(escapes, text[i]) < 0 {
 		return 0
 	}
 	ends := []int{i}
-	for n, u := range secret {
+	for n := 0; secret != ""; n++ {
+		u := firstUnit(secret)
+		secret = secret[len(u.raw):]
 		var next []int
 		for _, at := range ends {
 			next = append(next, spellings(text, at, u)...)
