@@ -94,6 +94,8 @@ func (s *Store) seenAgain(ctx context.Context, n NewReading) (Kept, error) {
 	digest := n.Configuration.Digest()
 	err := s.lightly(ctx, func(t *tx) error {
 		kept.LastSeen = t.now
+		// The app's row comes first, as everywhere.
+		t.queue(`SELECT 1 FROM apps WHERE sdkappid = $1 AND {light}{lock}`, n.SDKAppID)
 		t.queue(`UPDATE readings SET last_seen = $1, request_id = $2 WHERE id = (SELECT apps.reading_id FROM apps WHERE apps.sdkappid = $3)
 			AND EXISTS (SELECT 1 FROM apps WHERE apps.sdkappid = $3 AND `+asBefore("$4")+`) AND {light}`, t.now, kept.RequestID, n.SDKAppID, digest)
 		return foundRow(t.row(`UPDATE apps SET `+readAt+` WHERE apps.sdkappid = $2 AND EXISTS (SELECT 1 FROM readings WHERE readings.id = apps.reading_id AND `+asBefore("$3")+`) AND {light}

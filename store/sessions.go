@@ -96,8 +96,9 @@ func (s *Store) Session(ctx context.Context, id string, l SessionLimits) (Sessio
 // TouchSession writes the last use, of the session and of the person.
 func (s *Store) TouchSession(ctx context.Context, id string) error {
 	return s.lightly(ctx, func(t *tx) error {
-		t.queue(`UPDATE sessions SET used_at = {now} WHERE id = $1 AND {light}`, id)
+		// The person's row comes first, as everywhere.
 		t.queue(`UPDATE users SET seen_at = $1 WHERE id = (SELECT user_id FROM sessions WHERE id = $2) AND {light}`, t.now, id)
+		t.queue(`UPDATE sessions SET used_at = {now} WHERE id = $1 AND {light}`, id)
 		return nil
 	})
 }

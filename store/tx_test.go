@@ -115,3 +115,39 @@ func TestALeftStatementKeepsItsConnection(t *testing.T) {
 	<-left
 	same(t, "the server's process", before, process())
 }
+
+// TestLightWritesTakeRowsInTheOrderOfOthers has somebody hold the row that all take first, then take the second one while a
+// light write waits.
+func TestLightWritesTakeRowsInTheOrderOfOthers(t *testing.T) {
+	f := newFixture(t, storetest.Postgres(t))
+	withSession(f)
+	cases := []struct {
+		name, first, second string
+		light               func() error
+	}{
+		{"a session is used", `UPDATE users SET theme = 'dark'`, `UPDATE sessions SET browser = 'x'`, func() error { return f.TouchSession(ctx(t), "s1") }},
+		{"a reading as before", `UPDATE apps SET name = 'x'`, `UPDATE readings SET request_id = 'x'`, func() error {
+			return one(f.KeepReading(ctx(t), store.Console, store.NewReading{SDKAppID: aurora, Configuration: confA}))
+		}},
+	}
+	for _, c := range cases {
+		other, err := store.ReaderOf(f.Store).BeginTx(ctx(t), nil)
+		f.must(err)
+		_, err = other.ExecContext(ctx(t), c.first)
+		f.must(err)
+		ended := make(chan error)
+		go func() { ended <- c.light() }()
+		for f.number(`SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'`) == 0 {
+			runtime.Gosched()
+		}
+		if _, err := other.ExecContext(ctx(t), c.second); err != nil {
+			t.Errorf("%s: the second row: %v", c.name, err)
+		}
+		if err := other.Commit(); err != nil {
+			t.Errorf("%s: the commit: %v", c.name, err)
+		}
+		if err := <-ended; err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
