@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"golang.org/x/sync/singleflight"
 
 	"callboard/i18n"
 	"callboard/store"
@@ -163,7 +164,7 @@ func (s *server) historyTabs(ctx context.Context, p *i18n.Printer, zone string, 
 	// A day is another time in another zone.
 	n, known := found.Counts(), u.exact == ""
 	if f.tab != "" || f.before != 0 || len(found.Entries) > historyRows {
-		n, known = s.counts.of(ctx, s, zone+" "+f.q, u)
+		n, known = s.countsOf(ctx, zone+" "+f.q, u)
 	}
 	var list []views.Tab
 	for _, t := range []struct {
@@ -190,10 +191,11 @@ func tabCount(p *i18n.Printer, n store.Count) string {
 	return p.Number(n.N) + "+"
 }
 
-// countCache keeps the counts of searches for a moment, as every page of a search shows them.
+// countCache keeps the counts of searches for a moment, as every page of a search shows them. However many ask, one counts.
 type countCache struct {
-	mu   sync.Mutex
-	list map[string]keptCounts
+	mu       sync.Mutex
+	list     map[string]keptCounts
+	counting singleflight.Group
 }
 
 type keptCounts struct {
@@ -201,38 +203,72 @@ type keptCounts struct {
 	counts store.Counts
 }
 
-// Counts are kept this long, and of so many searches.
+// Counts are kept this long, and of so many searches. Those that are asked for often are counted anew before.
 const (
-	countsLife = 10 * time.Second
-	countsKept = 500
+	countsLife  = 10 * time.Second
+	countsFresh = countsLife / 2
+	countsKept  = 500
 )
 
-// of counts the entries of a search without its tab; false: not of an id, and not when it failed, as a list without
+// countsOf counts the entries of a search without its tab; false: not of an id, and not when it failed, as a list without
 // counts beats no list.
-func (k *countCache) of(ctx context.Context, s *server, q string, u understood) (store.Counts, bool) {
+func (s *server) countsOf(ctx context.Context, q string, u understood) (store.Counts, bool) {
 	if u.exact != "" {
 		return store.Counts{}, false
 	}
+	n, err := s.counts.of(ctx, q, func(ctx context.Context) (store.Counts, error) {
+		f := u.all
+		f.Before = 0
+		n, err := s.Store.Counts(ctx, f)
+		if err != nil {
+			s.Log.Error("the entries of a search could not be counted", "err", err)
+		}
+		return n, err
+	})
+	return n, err == nil
+}
+
+// of gives the counts of a search as they were at most countsLife ago. Whoever gives up waiting leaves the counting to go on.
+func (k *countCache) of(ctx context.Context, q string, count func(context.Context) (store.Counts, error)) (store.Counts, error) {
+	known, age := k.find(q)
+	if age < countsFresh {
+		return known, nil
+	}
+	answer := k.counting.DoChan(q, func() (any, error) {
+		at := time.Now() // what comes while it counts may be missing
+		n, err := count(context.WithoutCancel(ctx))
+		if err == nil {
+			k.keep(q, keptCounts{at, n})
+		}
+		return n, err
+	})
+	if age < countsLife {
+		return known, nil
+	}
+	select {
+	case r := <-answer:
+		n, _ := r.Val.(store.Counts)
+		return n, r.Err
+	case <-ctx.Done():
+		return store.Counts{}, ctx.Err()
+	}
+}
+
+// find gives the counts that are kept of a search, and how old they are.
+func (k *countCache) find(q string) (store.Counts, time.Duration) {
 	k.mu.Lock()
-	known, ok := k.list[q]
-	k.mu.Unlock()
-	if ok && time.Since(known.at) < countsLife {
-		return known.counts, true
-	}
-	f := u.all
-	f.Before = 0
-	n, err := s.Store.Counts(ctx, f)
-	if err != nil {
-		s.Log.Error("the entries of a search could not be counted", "err", err)
-		return n, false
-	}
+	defer k.mu.Unlock()
+	known := k.list[q]
+	return known.counts, time.Since(known.at)
+}
+
+func (k *countCache) keep(q string, n keptCounts) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.list == nil || len(k.list) >= countsKept {
 		k.list = map[string]keptCounts{}
 	}
-	k.list[q] = keptCounts{time.Now(), n}
-	return n, true
+	k.list[q] = n
 }
 
 // days groups entries by day in the person's zone.

@@ -153,6 +153,7 @@ type page struct {
 	P95      float64 `json:"p95_ms"`
 	P99      float64 `json:"p99_ms"`
 	BareP99  float64 `json:"bare_p99_ms"`
+	Fault    string  `json:"fault,omitempty"` // what ended the measuring of latencies, which are 0 then
 }
 
 // under sets an upper limit as the goal.

@@ -136,8 +136,12 @@ func (r *rig) measurePage(ctx context.Context, t target, cookies string) error {
 	default:
 		err = r.bothModels(ctx, p, t, address, cookies)
 	}
-	if err != nil && p.Rate == 0 {
+	if err != nil && (p.Rate == 0 || ctx.Err() != nil) {
 		return err
+	}
+	if err != nil {
+		p.Fault = err.Error() // the rate is known; the latencies are not, and no goal is met
+		note("%s: %v", t.name, err)
 	}
 	r.add(judged(t, p))
 	return ctx.Err()
@@ -237,7 +241,7 @@ func (r *rig) bothModels(ctx context.Context, p *page, t target, address, cookie
 func judged(t target, p *page) figure {
 	f := figure{Name: t.name, Value: p.Rate, Unit: "answers a second", Page: p}
 	var goals []string
-	met := true
+	met := p.Fault == ""
 	if t.ratio > 0 {
 		goals = append(goals, fmt.Sprintf("%.0f %% of bare", t.ratio*100))
 		met = met && p.Ratio >= t.ratio
