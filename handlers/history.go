@@ -206,7 +206,7 @@ type keptCounts struct {
 // Counts are kept this long, and of so many searches. Those that are asked for often are counted anew before.
 const (
 	countsLife  = 10 * time.Second
-	countsFresh = countsLife / 2
+	countsFresh = countsLife * 3 / 4
 	countsKept  = 500
 )
 
