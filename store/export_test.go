@@ -109,6 +109,15 @@ func Write(ctx context.Context, s *Store, query, guarded string, then func()) er
 	})
 }
 
+// WriteOn runs one transaction that goes on as if nothing were wrong when its statement fails.
+func WriteOn(ctx context.Context, s *Store, query string) error {
+	return s.write(ctx, func(t *tx) error {
+		t.queue(query)
+		_ = t.flush()
+		return nil
+	})
+}
+
 // Lightly runs a statement that does not wait for the disk and answers with one word.
 func Lightly(ctx context.Context, s *Store, query string) (value string, err error) {
 	err = s.lightly(ctx, func(t *tx) error { return foundRow(t.row(query).Scan(&value)) })

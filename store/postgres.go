@@ -102,6 +102,7 @@ type postgresTx struct {
 	s        *Store
 	unsynced bool
 	begun    bool
+	failed   error // of a statement, after which nothing else is carried out
 }
 
 func onPostgres(ctx context.Context, s *Store, f func(carrier) error) error {
@@ -140,6 +141,9 @@ func (t *postgresTx) commit(ctx context.Context, list []command) error {
 
 // send takes statements to the server in one trip, the first time behind the beginning of the transaction.
 func (t *postgresTx) send(ctx context.Context, list []command, last string) error {
+	if t.failed != nil {
+		return t.failed
+	}
 	b := &pgx.Batch{}
 	if !t.unsynced && !t.begun {
 		b.Queue("BEGIN")
@@ -151,7 +155,11 @@ func (t *postgresTx) send(ctx context.Context, list []command, last string) erro
 	if last != "" {
 		b.Queue(last)
 	}
-	return t.SendBatch(ctx, b).Close()
+	err := t.SendBatch(ctx, b).Close()
+	if !errors.Is(err, ErrMoved) { // a guard that does not hold is no failure of the server's
+		t.failed = err
+	}
+	return err
 }
 
 // queue says what to do with what a statement answers.

@@ -37,6 +37,15 @@ func TestAGuardHoldsBeforeTheCommit(t *testing.T) {
 	})
 }
 
+func TestACommitThatTheServerTurnsDownIsTold(t *testing.T) {
+	f := newFixture(t, storetest.Postgres(t))
+	if err := store.WriteOn(ctx(t), f.Store, `UPDATE apps SET nothing = 1`); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("a commit after a failure: %v", err)
+	}
+	f.must(store.WriteOn(ctx(t), f.Store, `UPDATE apps SET name = 'Renamed'`))
+	same(t, "the name", "Renamed", f.app(aurora).Name)
+}
+
 func TestAPanicGivesTheConnectionBack(t *testing.T) {
 	both(t, func(t *testing.T, db storetest.Database) {
 		f := newFixture(t, db)

@@ -178,7 +178,9 @@ type growth struct {
 
 func (g growth) times() float64 { return g.many.P99 / g.few.P99 }
 
-func (g growth) met() bool { return g.few.Fault == "" && g.many.Fault == "" && g.times() <= mostGrowth }
+func (g growth) measured() bool { return g.few.Fault == "" && g.many.Fault == "" }
+
+func (g growth) met() bool { return g.measured() && g.times() <= mostGrowth }
 
 // grown are the lists that were measured at both ends.
 func (b *bench) grown() []growth {
@@ -211,7 +213,11 @@ func (b *bench) growthTables(w *strings.Builder) {
 				databaseName(database), thousands(b.entries[0]), thousands(b.entries[len(b.entries)-1]), mostGrowth)
 			fmt.Fprintln(w, "| page | p99 ms, few | p99 ms, many | times | |\n|---|--:|--:|--:|---|")
 		}
-		fmt.Fprintf(w, "| %s | %s | %s | %.2f | %s |\n", g.name, g.few.latency(g.few.P99), g.many.latency(g.many.P99), g.times(), word(g.met()))
+		times := "–"
+		if g.measured() {
+			times = fmt.Sprintf("%.2f", g.times())
+		}
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s |\n", g.name, g.few.latency(g.few.P99), g.many.latency(g.many.P99), times, word(g.met()))
 	}
 }
 
