@@ -121,7 +121,7 @@ func (f Filter) conditions() []condition {
 	add(f.Number != 0, true, `changes.number = ?`, f.Number)
 	add(f.Attempt != nil, true, `changes.attempt = ?`, f.Attempt)
 	// A range is an index look-up on both databases, which LIKE is not.
-	add(f.RequestID != "", true, `changes.request_id >= ? AND changes.request_id < ?`, prefix, prefix+afterRequestID)
+	add(f.RequestID != "", true, `changes.request_id <> '' AND changes.request_id >= ? AND changes.request_id < ?`, prefix, prefix+afterRequestID)
 	add(f.SDKAppID != 0, true, `changes.sdkappid = ?`, f.SDKAppID)
 	add(f.Who != "", true, `changes.who_key = ?`, Key(f.Who))
 	add(f.Code != nil, true, `changes.error_code = ?`, f.Code)

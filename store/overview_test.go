@@ -78,9 +78,9 @@ func TestOverviewUsesItsIndexes(t *testing.T) {
 		f.settled()
 		seen := f.watched()
 		for index, use := range map[string]func() error{
-			"changes_outcomes": func() error { return one2(f.Outcomes(ctx(t), 2900)) },
-			"changes_answers":  func() error { return one(f.AnswerTimes(ctx(t), 2900)) },
-			"changes_codes":    func() error { return one(f.FrequentCodes(ctx(t), 2900)) },
+			"changes_time":    func() error { return one2(f.Outcomes(ctx(t), 2900)) },
+			"changes_answers": func() error { return one(f.AnswerTimes(ctx(t), 2900)) },
+			"changes_codes":   func() error { return one(f.FrequentCodes(ctx(t), 2900)) },
 		} {
 			seen.clear()
 			f.must(use())
