@@ -172,9 +172,11 @@ func (s *Store) AppWithOpen(ctx context.Context, sdkappid int64) (a App, open in
 	return a, open, err
 }
 
+const lockedApp = `SELECT ` + appColumns + ` FROM apps WHERE apps.sdkappid = $1{lock}`
+
 // app reads an app and keeps other writers off it until the commit.
 func (t *tx) app(sdkappid int64) (App, error) {
-	return found(scanApp(t.row(`SELECT `+appColumns+` FROM apps WHERE apps.sdkappid = $1{lock}`, sdkappid)))
+	return found(scanApp(t.row(lockedApp, sdkappid)))
 }
 
 // AppRow is an app as lists show it.

@@ -128,11 +128,7 @@ type Intent struct {
 // IsAttemptTaken.
 func (s *Store) OpenChange(ctx context.Context, a Actor, in Intent) (number int64, made bool, err error) {
 	err = s.write(ctx, func(t *tx) error {
-		app, err := t.app(in.Plan.SDKAppID)
-		if err != nil {
-			return err
-		}
-		st, err := t.mayOpen(app, in)
+		app, st, err := t.mayOpen(in)
 		if err != nil || st.Number != 0 {
 			number = st.Number
 			return err
@@ -158,22 +154,28 @@ func (t *tx) free(app App) error {
 	return err
 }
 
-// mayOpen says how the plan stands; when it has its change already, that is no error.
-func (t *tx) mayOpen(app App, in Intent) (PlanState, error) {
+// mayOpen gives the app and keeps other writers off it, and says how the plan stands; when that has its change already, it
+// is no error.
+func (t *tx) mayOpen(in Intent) (app App, st PlanState, err error) {
 	var taken bool
 	p := in.Plan
-	st, err := scanPlanState(t.row(`SELECT EXISTS (SELECT 1 FROM changes WHERE sdkappid = $2 AND attempt = $5), `+givenPlanState, p.ID, p.SDKAppID, p.Newest, p.Region, int64(in.Attempt)), &taken)
+	known := t.ask(app.fields(), lockedApp, p.SDKAppID)
+	st, err = scanPlanState(t.row(`SELECT EXISTS (SELECT 1 FROM changes WHERE sdkappid = $2 AND attempt = $5), `+givenPlanState, p.ID, p.SDKAppID, p.Newest, p.Region, int64(in.Attempt)), &taken)
 	switch {
-	case err != nil || st.Number != 0:
-		return st, err
+	case err != nil:
+		return app, st, err
+	case !*known:
+		return app, st, ErrNotFound
+	case st.Number != 0:
+		return app, st, nil
 	case app.ArchivedAt != 0:
-		return st, ErrArchived
+		return app, st, ErrArchived
 	case st.Open != 0:
-		return st, &OpenChangeError{Number: st.Open}
+		return app, st, &OpenChangeError{Number: st.Open}
 	case taken:
-		return st, errAttempt
+		return app, st, errAttempt
 	}
-	return st, nil
+	return app, st, nil
 }
 
 func (t *tx) openChangeOf(a Actor, app App, in Intent, stale bool) (number int64, pending bool, err error) {

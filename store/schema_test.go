@@ -118,7 +118,7 @@ func TestSQLiteSettingsHoldOnEveryConnection(t *testing.T) {
 	same(t, "writing connections", 1, store.WriterOf(f.Store).Stats().MaxOpenConnections)
 	c, err := store.WriterOf(f.Store).Conn(ctx(t))
 	f.must(err)
-	want["query_only"] = "0"
+	want["query_only"], want["temp_store"] = "0", "2"
 	f.settings(c, want)
 	f.must(c.Close())
 	same(t, "the name", "Aurora", f.app(aurora).Name)

@@ -28,6 +28,10 @@ var sqliteDialect = dialect{
 	words:  strings.NewReplacer("{now}", "CAST(unixepoch('subsec') * 1000 AS INTEGER)", "{lock}", "", "{light}", "TRUE"),
 	synced: onSQLite,
 	light:  onSQLiteUnsynced,
+	// What a statement changes is kept for its undoing, in a file of its own once it is more than 16 pages, as those of an
+	// entry are. Migrations are better off with files: an index of millions of rows is sorted in one. A connection that has
+	// to be made anew is without this, and only slower.
+	migrated: "PRAGMA temp_store = MEMORY",
 	isUnique: func(err error) bool {
 		var e *sqlite.Error
 		return errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)

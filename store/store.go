@@ -106,6 +106,8 @@ type dialect struct {
 	words *strings.Replacer
 	// synced waits for the disk and light does not.
 	synced, light transaction
+	// migrated is told to the connection that writes once the schema is up to date, if it is not empty.
+	migrated string
 }
 
 // Options says which database to open and with what.
@@ -228,6 +230,12 @@ func (s *Store) migrate(ctx context.Context) error {
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("bringing the schema up to date: %w", err)
+	}
+	if s.dialect.migrated == "" {
+		return nil
+	}
+	if _, err := s.writer.ExecContext(ctx, s.dialect.migrated); err != nil {
+		return fmt.Errorf("preparing to write: %w", err)
 	}
 	return nil
 }

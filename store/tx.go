@@ -80,6 +80,17 @@ func (t *tx) row(query string, args ...any) scanner {
 	})
 }
 
+// ask queues a question for one record, which is answered along with the next one: dest has it then, and answered tells
+// whether there is one.
+func (t *tx) ask(dest []any, query string, args ...any) (answered *bool) {
+	answered = new(bool)
+	t.queued = append(t.queued, command{query: query, args: args, each: func(r scanner) error {
+		*answered = true
+		return r.Scan(dest...)
+	}})
+	return answered
+}
+
 type question func(dest ...any) error
 
 // Scan asks and copies the columns of the first record into dest.

@@ -76,7 +76,7 @@ func TestWritesGoToPostgresInFewTrips(t *testing.T) {
 		{"a session is used", 1, func() error { return f.TouchSession(ctx(t), "s1") }},
 		{"a failed read", 1, func() error { return f.ReadingFailed(ctx(t), aurora, nil, "x") }},
 		{"a plan", 3, func() (err error) { plan, err = f.AddPlan(ctx(t), mei, plan, confB); return err }},
-		{"an intent", 5, func() error { _, _, err := f.OpenChange(ctx(t), mei, intent(plan, 7)); return err }},
+		{"an intent", 4, func() error { _, _, err := f.OpenChange(ctx(t), mei, intent(plan, 7)); return err }},
 		{"an outcome", 3, func() error { return f.CloseChange(ctx(t), mei, 1, ending(store.Applied)) }},
 		{"housekeeping", 1, func() error { return f.DropOldLinks(ctx(t)) }},
 	}

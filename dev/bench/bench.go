@@ -98,7 +98,12 @@ func appsFor(entries int) int {
 	return 100
 }
 
-func (b *bench) measureSize(ctx context.Context, kind string, entries int) (err error) {
+func (b *bench) measureSize(ctx context.Context, kind string, entries int) error {
+	return b.onDatabase(ctx, kind, entries, func(r *rig) error { return r.measure(ctx) })
+}
+
+// onDatabase seeds a database, with its API and its first administrator, for as long as use takes.
+func (b *bench) onDatabase(ctx context.Context, kind string, entries int, use func(*rig) error) (err error) {
 	folder, err := os.MkdirTemp(b.folder, kind+"-")
 	if err != nil {
 		return err
@@ -116,16 +121,27 @@ func (b *bench) measureSize(ctx context.Context, kind string, entries int) (err 
 	if !slices.Contains(b.notes, db.note) {
 		b.notes = append(b.notes, db.note)
 	}
-	o := seed.Options{Database: db.address, Keys: keys, Entries: entries, Apps: appsFor(entries), Region: regionName, Host: "127.0.0.1", Now: time.Now()}
-	note("seeding %s with %d changes of %d apps", kind, entries, o.Apps)
-	start := time.Now()
-	seeded, err := seed.Fill(ctx, o, func(text string) { note("%s", text) })
-	if err != nil {
+	r := &rig{bench: b, db: db, folder: folder, entries: entries, keys: keys}
+	if err := r.seed(ctx); err != nil {
 		return fmt.Errorf("seeding: %w", err)
 	}
+	if r.api, err = startAPI(ctx, r.seeded.Apps); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.api.close(ctx)) }()
+	if err := r.firstStart(ctx); err != nil {
+		return err
+	}
+	return use(r)
+}
+
+func (r *rig) seed(ctx context.Context) (err error) {
+	o := seed.Options{Database: r.db.address, Keys: r.keys, Entries: r.entries, Apps: appsFor(r.entries), Region: regionName, Host: "127.0.0.1", Now: time.Now()}
+	note("seeding %s with %d changes of %d apps", r.db.kind, r.entries, o.Apps)
+	start := time.Now()
+	r.seeded, err = seed.Fill(ctx, o, func(text string) { note("%s", text) })
 	note("seeded in %s", time.Since(start).Round(time.Second))
-	r := &rig{bench: b, db: db, folder: folder, entries: entries, seeded: seeded, keys: keys}
-	return r.measure(ctx)
+	return err
 }
 
 // figure is one measured value, with what was measured beside it and what it should be.

@@ -42,7 +42,6 @@ func (b *bench) report() string {
 		pageTable(&w, pages)
 		figureTable(&w, rest)
 	}
-	b.growthTables(&w)
 	return w.String()
 }
 
@@ -66,9 +65,11 @@ What the tables say:
   It is measured right before. Machines differ, and this share with them: on one it was twice that on another. A search for an id answers with a short redirect, whose share says little.
 - **p50, p99**: open model, requests at a fixed rate of a quarter of the closed model's, %.0f a second at most, whether or not earlier ones were answered.
   A latency counts from the moment that the request was planned for. "p99 bare" is the bare handler's at the same rate, so what the machine itself adds.
-  A list has %d samples at least and a text search %d, where the page allows.
+  A search for words has %d samples at least, where the page allows.
+- **growth**: the p99 of a list as a share of that with the fewest changes, %d answers of each console in turns of %d, %.0f a second: between one size and the next the machine itself changes more than a list does.
 - A page that takes longer than half a second is asked one request after another; one that does not answer in %.0f s stands at that limit.
 - **own share** of form and apply: the whole time as the browser sees it, less the time in which the sandbox worked on its answers. Network and both HTTP ends count as own.
+  Beside it stand the same exchanges with the bare handler: one with the browser and one for each call.
   Each is followed by a pause of %d ms, so it meets a machine that has just been idle, as a person's click does.
 - Two durable commits are two transactions of one row of 1 kB, one after another, with the console's settings, beside each apply.
 - Memory is the resident set of the process (VmRSS, at most VmHWM); on PostgreSQL that of the server is not in it. Start is the best of %d.
@@ -76,7 +77,7 @@ What the tables say:
 - The database is seeded: entries over 400 days, few apps with most of them, 82 %% changes with plan, exchange and timeline, 18 %% drifts and acceptances.
 - "page n" of the history is 10,000, or half-way back where there are fewer.
 `, b.began.UTC().Format(time.DateOnly), b.command, m.cores, or(m.cpu, "unknown kind"), or(m.memory, "an unknown amount"), m.golang, or(m.kernel, "unknown kernel"),
-		postgresVariable, "`make bench`", b.seconds, mostArrivals, p99Samples, fewSamples, slowLimit.Seconds(), pause.Milliseconds(), starts)
+		postgresVariable, "`make bench`", b.seconds, mostArrivals, fewSamples, growthTurns*growthTurn, growthTurn, mostArrivals, slowLimit.Seconds(), pause.Milliseconds(), starts)
 	for _, note := range b.notes {
 		fmt.Fprintf(w, "- %s.\n", note)
 	}
@@ -99,14 +100,6 @@ func (b *bench) summary(w *strings.Builder) {
 			}
 			missed = append(missed, f.Name+place+": "+f.shown()+"; goal "+f.Goal)
 		}
-	}
-	for _, g := range b.grown() {
-		if g.met() {
-			met++
-			continue
-		}
-		missed = append(missed, fmt.Sprintf("%s (%s): p99 %s ms with %s changes, %s ms with %s; goal not above %g times", g.name, databaseName(g.database),
-			g.few.latency(g.few.P99), thousands(b.entries[0]), g.many.latency(g.many.P99), thousands(b.entries[len(b.entries)-1]), mostGrowth))
 	}
 	fmt.Fprintf(w, "\n%d goals met, %d not met.\n", met, len(missed))
 	if len(missed) > 0 {
@@ -164,77 +157,12 @@ func figureTable(w *strings.Builder, list []figure) {
 	}
 }
 
-// mostGrowth is how much slower a list may be with the most rows than with the fewest.
-const mostGrowth = 1.5
-
-// textSearch begins the names of searches that look at up to fifty thousand rows, more than the fewest are.
-const textSearch = "search: part of a URL"
-
-// growth is a list with the most changes beside itself with the fewest.
-type growth struct {
-	database, name string
-	few, many      *page
-}
-
-func (g growth) times() float64 { return g.many.P99 / g.few.P99 }
-
-func (g growth) measured() bool { return g.few.Fault == "" && g.many.Fault == "" }
-
-func (g growth) met() bool { return g.measured() && g.times() <= mostGrowth }
-
-// grown are the lists that were measured at both ends.
-func (b *bench) grown() []growth {
-	few, many := b.entries[0], b.entries[len(b.entries)-1]
-	if few == many {
-		return nil
-	}
-	var list []growth
-	was := map[string]*page{}
-	for _, f := range b.figures {
-		key := f.Database + stem(f.Name)
-		switch {
-		case f.Page == nil || strings.HasPrefix(f.Name, textSearch):
-		case f.Entries == few:
-			was[key] = f.Page
-		case f.Entries == many && was[key] != nil:
-			list = append(list, growth{database: f.Database, name: f.Name, few: was[key], many: f.Page})
-		}
-	}
-	return list
-}
-
-// growthTables hold the largest database against the smallest.
-func (b *bench) growthTables(w *strings.Builder) {
-	database := ""
-	for _, g := range b.grown() {
-		if g.database != database {
-			database = g.database
-			fmt.Fprintf(w, "\n## %s, from %s to %s changes\n\nGoal of each list: p99 not above %g times that with the fewest.\n\n",
-				databaseName(database), thousands(b.entries[0]), thousands(b.entries[len(b.entries)-1]), mostGrowth)
-			fmt.Fprintln(w, "| page | p99 ms, few | p99 ms, many | times | |\n|---|--:|--:|--:|---|")
-		}
-		times := "–"
-		if g.measured() {
-			times = fmt.Sprintf("%.2f", g.times())
-		}
-		fmt.Fprintf(w, "| %s | %s | %s | %s | %s |\n", g.name, g.few.latency(g.few.P99), g.many.latency(g.many.P99), times, word(g.met()))
-	}
-}
-
 // latency is one in ms, or that it was not measured.
 func (p *page) latency(ms float64) string {
 	if p.Fault != "" {
 		return "–"
 	}
 	return number(ms)
-}
-
-// stem is a name without what depends on the size.
-func stem(name string) string {
-	if s, _, ok := strings.Cut(name, ", page "); ok {
-		return s
-	}
-	return name
 }
 
 func verdict(f figure) string {

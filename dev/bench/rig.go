@@ -30,18 +30,11 @@ func (r *rig) add(f figure) {
 }
 
 // measure starts the console and takes every figure.
-func (r *rig) measure(ctx context.Context) (err error) {
-	if r.api, err = startAPI(ctx, r.seeded.Apps); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.api.close(ctx)) }()
-	if err := r.firstStart(ctx); err != nil {
-		return err
-	}
+func (r *rig) measure(ctx context.Context) error {
 	if err := r.measureStart(ctx); err != nil {
 		return err
 	}
-	if err := r.with(ctx, r.measureIdle, r.measureWire, r.measurePages, r.measureForm, r.measureApply); err != nil {
+	if err := r.with(ctx, r.measureIdle, r.measureWire, r.measurePages, r.measureForm, r.measureApply, r.measureGrowth); err != nil {
 		return err
 	}
 	// A fresh process, so that what the load left behind does not hide what an export needs.

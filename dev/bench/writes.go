@@ -44,11 +44,12 @@ func (r *rig) measureForm(ctx context.Context) error {
 	}
 	note("%s: %s", r.db.kind, name)
 	apps := r.steady()
-	var own, api, commit []time.Duration
+	var own, api, commit, bare []time.Duration
 	for i := range r.times() {
 		a := apps[i%len(apps)]
 		from := time.Now()
-		if _, err := r.visitor.page(ctx, formPath(a)); err != nil {
+		text, err := r.visitor.page(ctx, formPath(a))
+		if err != nil {
 			return err
 		}
 		to := time.Now()
@@ -61,10 +62,15 @@ func (r *rig) measureForm(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		commit = append(commit, two/2)
+		wait(ctx, pause)
+		exchanges, err := r.bareExchanges(ctx, len(text), 1)
+		if err != nil {
+			return err
+		}
+		commit, bare = append(commit, two/2), append(bare, exchanges)
 		wait(ctx, pause)
 	}
-	beside := fmt.Sprintf("API %.2f ms, one durable commit %.2f ms (p50)", percentile(api, 0.5), percentile(commit, 0.5))
+	beside := fmt.Sprintf("API %.2f ms, one durable commit %.2f ms, the same exchanges with the bare handler %.2f ms (p50)", percentile(api, 0.5), percentile(commit, 0.5), percentile(bare, 0.5))
 	r.add(figure{Name: name + ", p50", Value: percentile(own, 0.5), Unit: "ms", Beside: beside}.under(formOwn))
 	r.add(figure{Name: name + ", p99", Value: percentile(own, 0.99), Unit: "ms"})
 	return ctx.Err()
@@ -78,7 +84,7 @@ func (r *rig) measureApply(ctx context.Context) error {
 	}
 	note("%s: %s", r.db.kind, name)
 	apps := r.steady()
-	var own, api, commits []time.Duration
+	var own, api, commits, bare []time.Duration
 	for i := range r.times() {
 		total, took, err := r.apply(ctx, apps[i%len(apps)])
 		if err != nil {
@@ -89,16 +95,39 @@ func (r *rig) measureApply(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		own, api, commits = append(own, total-took), append(api, took), append(commits, two)
+		wait(ctx, pause)
+		exchanges, err := r.bareExchanges(ctx, 0, 2)
+		if err != nil {
+			return err
+		}
+		own, api, commits, bare = append(own, total-took), append(api, took), append(commits, two), append(bare, exchanges)
 	}
 	limit := percentile(commits, 0.5) + applyOwn
 	f := figure{Name: name + ", p50", Value: percentile(own, 0.5), Unit: "ms", Goal: fmt.Sprintf("under %.2f ms: two durable commits and %g ms", limit, applyOwn),
-		Beside: fmt.Sprintf("API %.2f ms, two durable commits %.2f ms (p50)", percentile(api, 0.5), percentile(commits, 0.5))}
+		Beside: fmt.Sprintf("API %.2f ms, two durable commits %.2f ms, the same exchanges with the bare handler %.2f ms (p50)", percentile(api, 0.5), percentile(commits, 0.5), percentile(bare, 0.5))}
 	met := f.Value < limit
 	f.Met = &met
 	r.add(f)
 	r.add(figure{Name: name + ", p99", Value: percentile(own, 0.99), Unit: "ms", Beside: fmt.Sprintf("two durable commits %.2f ms (p99)", percentile(commits, 0.99))})
 	return ctx.Err()
+}
+
+// answerSize is about how long an answer of the API is, in bytes.
+const answerSize = 200
+
+// bareExchanges is how long the same exchanges over HTTP take with the bare handler: one for a page of a size, and the calls.
+func (r *rig) bareExchanges(ctx context.Context, size, calls int) (time.Duration, error) {
+	start := time.Now()
+	for i := range 1 + calls {
+		n := size
+		if i > 0 {
+			n = answerSize
+		}
+		if err := ask(ctx, r.visitor.client, r.bare.page(n), ""); err != nil {
+			return 0, err
+		}
+	}
+	return time.Since(start), nil
 }
 
 // apply carries one change out and returns how long the post took, and the API within it.
