@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"callboard/dev/bench/seed"
 	"callboard/handlers"
 	"callboard/i18n"
+	"callboard/sandbox"
 	"callboard/store"
 	"callboard/store/storetest"
 	"callboard/tencent"
@@ -42,18 +44,37 @@ func newMeasured(b *testing.B, db storetest.Database) *measured {
 	if err != nil {
 		b.Fatal(err)
 	}
-	m := &measured{seeded: seeded, pages: measuredPages(b, db.Open(b, nil))}
+	m := &measured{seeded: seeded, pages: measuredPages(b, db.Open(b, nil), measuredAPI(b, seeded.Apps))}
 	m.signIn(b)
 	return m
 }
 
-func measuredPages(b *testing.B, s *store.Store) http.Handler {
+// measuredAPI is a sandbox that has what the last readings found.
+func measuredAPI(b *testing.B, apps []seed.App) (address string) {
+	b.Helper()
+	o := sandbox.Options{RatePerSecond: 1_000_000}
+	for _, a := range apps {
+		o.Apps = append(o.Apps, sandbox.App{SDKAppID: a.ID, Key: seed.Key(a.ID), Admins: []string{seed.Admin}})
+	}
+	box, err := sandbox.New(o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, a := range apps {
+		box.SetCallback(a.ID, &sandbox.Callback{Url: a.Current.URL(), CallbackCommandList: a.Current.Commands()})
+	}
+	server := httptest.NewServer(box.API())
+	b.Cleanup(server.Close)
+	return server.URL
+}
+
+func measuredPages(b *testing.B, s *store.Store, api string) http.Handler {
 	b.Helper()
 	texts, err := i18n.Load()
 	if err != nil {
 		b.Fatal(err)
 	}
-	regions, err := tencent.NewDirectory(measuredRegion + "=http://127.0.0.1:9")
+	regions, err := tencent.NewDirectory(measuredRegion + "=" + api)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -131,6 +152,7 @@ func measurePages(b *testing.B, db storetest.Database) {
 		{"url", "/history?q=gateway"},
 		{"apps", "/apps"},
 		{"change", fmt.Sprintf("/changes/%d", m.seeded.Change)},
+		{"form", fmt.Sprintf("/apps/%d/callback", m.seeded.Apps[slices.IndexFunc(m.seeded.Apps, func(a seed.App) bool { return a.Steady })].ID)},
 		{"events", "/events"},
 	} {
 		b.Run(p.name, func(b *testing.B) { m.run(b, p.path) })
