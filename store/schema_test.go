@@ -98,7 +98,7 @@ func TestSecondOpenKeepsWhatIsThere(t *testing.T) {
 
 func TestSQLiteSettingsHoldOnEveryConnection(t *testing.T) {
 	f := newFixture(t, storetest.SQLite(t))
-	want := map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "query_only": "1"}
+	want := map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "query_only": "1", "cache_size": "-1000"}
 	readers := store.ReaderOf(f.Store).Stats().MaxOpenConnections
 	same(t, "reading connections", 8, readers)
 	var held []*sql.Conn
@@ -118,7 +118,7 @@ func TestSQLiteSettingsHoldOnEveryConnection(t *testing.T) {
 	same(t, "writing connections", 1, store.WriterOf(f.Store).Stats().MaxOpenConnections)
 	c, err := store.WriterOf(f.Store).Conn(ctx(t))
 	f.must(err)
-	want["query_only"], want["temp_store"] = "0", "2"
+	want["query_only"], want["cache_size"], want["temp_store"] = "0", "-2000", "2"
 	f.settings(c, want)
 	f.must(c.Close())
 	same(t, "the name", "Aurora", f.app(aurora).Name)

@@ -53,7 +53,8 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	if err := writer.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the database %s: %w", path, err), writer.Close())
 	}
-	reader, err := sql.Open("sqlite", file+"&_pragma=query_only(1)")
+	// Half the usual memory for pages, of which there are many readers: what they often ask for the system remembers too.
+	reader, err := sql.Open("sqlite", file+"&_pragma=query_only(1)&_pragma=cache_size(-1000)")
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the database: %w", err), writer.Close())
 	}
