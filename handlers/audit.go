@@ -143,16 +143,22 @@ func (s *server) showAudit(c echo.Context) error {
 
 // auditIgnored says which fields of an address mean nothing here.
 func auditIgnored(p *i18n.Printer, asked url.Values) []views.Notice {
-	var words []string
-	for _, name := range slices.Sorted(maps.Keys(asked)) {
-		if !slices.Contains(auditFields, name) && len(words) < maxWords {
-			words = append(words, store.Text(name, maxWord))
-		}
-	}
+	words := unknownFields(asked, auditFields)
 	if len(words) == 0 {
 		return nil
 	}
 	return []views.Notice{{Level: "info", Title: p.T("history.ignored", "Text", join(p, words)), Text: p.T("audit.ignored")}}
+}
+
+// unknownFields are the fields of an address that are none of a page's; a few of them tell enough.
+func unknownFields(asked url.Values, known []string) []string {
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(asked)) {
+		if !slices.Contains(known, name) && len(words) < maxWords {
+			words = append(words, store.Text(name, maxWord))
+		}
+	}
+	return words
 }
 
 // auditPlans finds the pages of the plans that rows name, by the numbers of the rows. One that has expired has none.

@@ -68,13 +68,23 @@ func searchNotes(v *views.HistoryPage, f search, u understood) {
 		case "long":
 			title = "history.shortened"
 		}
+		if x.text == "" {
+			v.Notices = append(v.Notices, views.Notice{Level: "care", Title: p.T("history." + x.id)})
+			continue
+		}
 		v.Notices = append(v.Notices, views.Notice{Level: "care", Title: p.T(title, "Text", x.text), Text: p.T("history.ignored." + x.id)})
+	}
+	if len(f.lost) > 0 {
+		v.Notices = append(v.Notices, views.Notice{Level: "care", Title: p.T("history.ignored", "Text", join(p, f.lost)), Text: p.T("history.ignored.address")})
+	}
+	if f.cut && f.id == "" {
+		v.Notices = append(v.Notices, views.Notice{Level: "care", Title: p.T("history.cut")})
 	}
 	if u.also != 0 {
 		v.Notices = append(v.Notices, views.Notice{Level: "info", Title: p.T("history.also_title", "Code", u.also), Text: p.T("history.also_text"),
 			Link: &views.Link{Href: views.ChangePath(u.also), Text: p.T("change.crumb", "Number", u.also)}})
 	}
-	if code := u.filter.Code; code != nil {
+	if code := u.filter.Code; code != nil && *code != 0 { // 0 says that all went well
 		v.Code = &views.Link{Href: "/errors/" + itoa64(*code), Text: p.T("history.code_page", "Code", *code)}
 	}
 }
@@ -89,9 +99,11 @@ func (s *server) newer(ctx context.Context, v *views.HistoryPage, f search, u un
 		return nil
 	}
 	filter := u.filter
-	filter.Before, filter.After, filter.Limit = 0, f.top, historyRows
+	filter.Before, filter.After, filter.Limit = 0, f.top, historyRows+1
 	list, err := s.Store.Entries(ctx, filter)
-	if n := len(list.Entries); n > 0 {
+	if n := len(list.Entries); n > historyRows {
+		v.Newer.Text = v.P.T("history.new_many", "Count", historyRows)
+	} else if n > 0 {
 		v.Newer.Text = v.P.N("history.new", n)
 	}
 	return err
@@ -104,8 +116,15 @@ func (s *server) historyList(v *views.HistoryPage, k clock, f search, u understo
 		v.Further = &views.Link{Href: search{q: f.q, tab: f.tab, before: found.Down, top: f.top, zone: f.zone}.href("/history"), Text: p.T("history.further")}
 		v.FurtherText = p.T("history.down_to", "Time", k.stamp(found.DownAt))
 	}
+	if len(list) == 0 && found.Down == 0 {
+		v.Empty = s.emptyHistory(p, f, u)
+		return
+	}
+	if title := missedTitle(p, u); title != "" {
+		v.Notices = append(v.Notices, views.Notice{Level: "info", Title: title, Text: p.T("history.as_word")})
+	}
 	if len(list) == 0 {
-		v.Empty = s.emptyHistory(p, f, u, found)
+		v.Empty = &views.EmptyHistory{Icon: "search", Title: p.T("history.not_yet_title"), Text: p.T("history.not_yet_text"), Links: []views.Link{{Href: "/history", Text: p.T("form.clear")}}}
 		return
 	}
 	top := f.top
@@ -125,34 +144,48 @@ func (s *server) historyList(v *views.HistoryPage, k clock, f search, u understo
 	v.Days, v.Kept = days(k, list), s.kept(p)
 }
 
-func (s *server) emptyHistory(p *i18n.Printer, f search, u understood, found store.Found) *views.EmptyHistory {
-	all := views.Link{Href: "/history", Text: p.T("form.clear")}
+// missedTitle says which id was looked for in vain before it was looked for as a word, "" where none was.
+func missedTitle(p *i18n.Printer, u understood) string {
+	switch {
+	case u.digits:
+		return p.T("history.no_digits_title", "Value", u.chips[len(u.chips)-1].value)
+	case u.missing != "":
+		return p.T("history.no_id_title", "What", p.T("history.chip.request_id"))
+	}
+	return ""
+}
+
+// emptyHistory says why nothing was found in the whole history.
+func (s *server) emptyHistory(p *i18n.Printer, f search, u understood) *views.EmptyHistory {
+	empty := func(title, text string) *views.EmptyHistory {
+		return &views.EmptyHistory{Icon: "search", Title: title, Text: text, Links: []views.Link{{Href: "/history", Text: p.T("form.clear")}}}
+	}
+	noID := p.T("history.no_id_title", "What", p.T("history.chip."+orElse(u.exact, "request_id")))
 	switch {
 	case f.q == "" && f.tab == "" && f.before == 0:
 		return &views.EmptyHistory{Icon: "history", Title: p.T("history.none_title"), Text: p.T("history.none_text"), Links: []views.Link{{Href: "/apps", Text: p.T("problem.to_apps")}}}
-	case found.Down != 0:
-		return &views.EmptyHistory{Icon: "search", Title: p.T("history.not_yet_title"), Text: p.T("history.not_yet_text"), Links: []views.Link{all}}
 	case f.tab != "" || f.before != 0 || len(u.chips) > 1: // which may be why
 	case u.digits:
-		value := strings.TrimPrefix(u.chips[len(u.chips)-1].value, "Id-")
-		return &views.EmptyHistory{Icon: "search", Title: p.T("history.no_digits_title", "Value", value), Text: p.T("history.no_digits_text", "Value", value), Links: []views.Link{all}}
+		return empty(missedTitle(p, u), p.T("history.no_digits_text", "Value", u.chips[len(u.chips)-1].value))
+	case u.missing != "":
+		return empty(noID, s.noRequestID(p, u.missing))
 	case u.exact == "number":
-		return &views.EmptyHistory{Icon: "search", Title: p.T("history.no_id_title", "What", p.T("history.chip."+u.exact)), Text: p.T("history.no_number_text"), Links: []views.Link{all}}
+		return empty(noID, p.T("history.no_number_text"))
 	case u.exact == "request_id":
-		return &views.EmptyHistory{Icon: "search", Title: p.T("history.no_id_title", "What", p.T("history.chip."+u.exact)), Text: s.noRequestID(p, u), Links: []views.Link{all}}
+		return empty(noID, s.noRequestID(p, u.filter.RequestID))
 	case u.exact != "":
-		return &views.EmptyHistory{Icon: "search", Title: p.T("history.no_id_title", "What", p.T("history.chip."+u.exact)), Text: p.T("history.no_id_text", "Value", store.Text(u.chips[len(u.chips)-1].value, 120)), Links: []views.Link{all}}
+		return empty(noID, p.T("history.no_id_text", "Value", store.Text(u.chips[len(u.chips)-1].value, 120)))
 	}
 	text := p.T("history.nothing_text")
 	if f.tab != "" {
 		text = p.T("history.nothing_in_tab") + " " + text
 	}
-	return &views.EmptyHistory{Icon: "search", Title: p.T("history.nothing_title"), Text: text, Links: []views.Link{all}}
+	return empty(p.T("history.nothing_title"), text)
 }
 
 // noRequestID says why an entry with a RequestId may not be found.
-func (s *server) noRequestID(p *i18n.Printer, u understood) string {
-	text := p.T("history.no_request_id", "Value", store.Text(u.chips[len(u.chips)-1].value, 120))
+func (s *server) noRequestID(p *i18n.Printer, id string) string {
+	text := p.T("history.no_request_id", "Value", store.Text(id, 120))
 	if s.Retention != 0 {
 		text += " " + p.N("history.no_request_id_old", int(s.Retention/(24*time.Hour)))
 	}

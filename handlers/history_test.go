@@ -46,6 +46,15 @@ func past(w *world) (ids []string) {
 	return ids
 }
 
+// grouped writes a number with something between its thousands.
+func grouped(n int64, between string) string {
+	text := itoa64(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + between + text[i:]
+	}
+	return text
+}
+
 func TestHistorySearch(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, db storetest.Database) {
 		w := worldOn(t, db)
@@ -147,6 +156,48 @@ func TestHistorySearch(t *testing.T) {
 			{"NUL", "a\x00b", "", []string{}},
 			{"broken text", "\xff\xfe", "", []string{}},
 			{"markup", `"><script>alert(1)</script>`, "", []string{}},
+			{"a log line without blanks", `code:100301,RequestId:` + id + `,app:"gateway`, to("request_id"), nil},
+			{"behind four thousand bytes", strings.Repeat("at com.example.Thing.run ", 200) + id, to("request_id"), nil},
+			{"in Chinese quotes", "“" + bare[:20] + "”", to("request_id"), nil},
+			{"a beginning with a full stop", bare[:20] + ".", to("request_id"), nil},
+			{"as lists print it, with three dots", bare[:8] + "...", to("request_id"), nil},
+			{"broken at a blank", bare[:20] + " " + bare[20:], to("request_id"), nil},
+			{"wide digits", "６００２０", "", []string{"#2"}},
+			{"number with a full stop", "#2.", to("number"), nil},
+			{"number in brackets", "(#2)", to("number"), nil},
+			{"a crumb", "Change #2", to("number"), nil},
+			{"a crumb in Chinese", "变更 #2", to("number"), nil},
+			{"a number and its time", "#2 · 2020-01-01T00:00:00.000Z", "", []string{}},
+			{"a number among words", "ticket #2", "", []string{}},
+			{"attempt id as it is copied", "random=" + attempt + " · 2026-11-24T06:05:00.000Z", to("attempt"), nil},
+			{"attempt id of a ticket", "random: " + attempt, to("attempt"), nil},
+			{"attempt id in an address", "https://h.example/v4/x?sdkappid=1&random=" + attempt + "&contenttype=json", to("attempt"), nil},
+			{"attempt id that nobody has", "random=1", "", []string{}},
+			{"SDKAppID of a ticket", "SDKAppID: " + itoa64(appID), "", all},
+			{"SDKAppID in groups", grouped(appID, ","), "", all},
+			{"SDKAppID in groups with blanks", grouped(appID, " "), "", all},
+			{"SDKAppID in quotes with a comma", `"` + itoa64(appID) + `",`, "", all},
+			{"SDKAppID and a code", itoa64(appID) + " 60020", "", []string{"#2"}},
+			{"SDKAppID and a word", "off " + itoa64(appID), "", []string{"#2"}},
+			{"a person and a code", "admin 60020", "", []string{"#2"}},
+			{"a named code", "code 60020", "", []string{"#2"}},
+			{"a filter with a blank", "code: 60020", "", []string{"#2"}},
+			{"a filter with a comma", "code:60020,", "", []string{"#2"}},
+			{"a filter with a Chinese blank", "code:60020\u3000by:admin", "", []string{"#2"}},
+			{"words with a Chinese blank", "test\u3000off", "", []string{"#2"}},
+			{"words with a hard blank", "test\u00a0off", "", []string{"#2"}},
+			{"a phrase", `"a test"`, "", []string{"#2", "#1"}},
+			{"a phrase in another order", `"test a"`, "", []string{}},
+			{"a phrase by a filter", `text:"a test" by:admin`, "", []string{"#2"}},
+			{"a number as text", "text:50", "", []string{"#2"}},
+			{"a code as text", "text:60020", "", []string{}},
+			{"an event from JSON", `"` + ended + `",`, "", []string{"#3", "#2"}},
+			{"digits of a URL", "25", "", []string{"#2"}},
+			{"a minute", "2020-02-29 14:05", "", []string{}},
+			{"a day and a word", "test 2020-02-29", "", []string{}},
+			{"a day with slashes", "from:2020/02/29", "", all},
+			{"a filter with a day and a clock", "from:2020-02-29 14:05 test", "", []string{"#2", "#1"}},
+			{"from behind to", "from:2026-03-02 to:2026-03-01", "", []string{}},
 		}
 		b := w.as(store.Support)
 		for _, test := range tests {
@@ -245,6 +296,31 @@ func TestHistoryIsSearchedByWhatPagesSay(t *testing.T) {
 	}
 }
 
+// TestWhatIsNoIDIsLookedForAsAWord: a commit or a ticket in a reason looks like an id.
+func TestWhatIsNoIDIsLookedForAsAWord(t *testing.T) {
+	w := newWorld(t)
+	past(w)
+	w.exec(`UPDATE changes SET search = search || ' commit 3f9c2e1 of ticket 20261124 and #77' WHERE number = 1`)
+	b := w.as(store.Support)
+	for q, title := range map[string]string{"3f9c2e1": w.T("history.no_id_title", "What", "RequestId"), "20261124": w.T("history.no_digits_title", "Value", "20261124")} {
+		p := b.get("/history?q=" + q)
+		if want := title + w.T("history.as_word"); !slices.Equal(numbers(p), []string{"#1"}) || !strings.Contains(strings.Join(strings.Fields(p.text(".cb-note")), " "), strings.Join(strings.Fields(want), " ")) && !strings.Contains(p.text(".cb-note"), title) {
+			t.Errorf("%s finds %q and says %q, want %q", q, numbers(p), p.text(".cb-note"), want)
+		}
+	}
+	if p := b.get("/history?q=" + url.QueryEscape("ticket #77")); !slices.Equal(numbers(p), []string{"#1"}) {
+		t.Errorf("a number in a reason finds %q", numbers(p))
+	}
+	for q, want := range map[string]string{"Id-8c98": w.T("history.ignored.short"), "from:2026-03-02 to:2026-03-01": w.T("history.backwards"), strings.Repeat("x ", 2100): w.T("history.cut"), "x": ""} {
+		if got := b.sought(q).text(".cb-note"); !strings.Contains(got, want) || (want == "") != (got == "") {
+			t.Errorf("%.40s: the page says %q, want %q", q, got, want)
+		}
+	}
+	if p := b.get("/history?q=code:0"); p.count(`a[href="/errors/0"]`) != 0 {
+		t.Error("the page explains a code that says that all went well")
+	}
+}
+
 func TestHistorySaysWhyARequestIDMayBeMissing(t *testing.T) {
 	for days, old := range map[int]string{0: "", 30: "older than 30 days"} {
 		w := newWorld(t, func(o *Options) { o.Retention = time.Duration(days) * 24 * time.Hour })
@@ -331,6 +407,11 @@ func TestHistoryPaging(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, seen); diff != "" {
 			t.Errorf("entries (-want +seen):\n%s", diff)
+		}
+		for address, want := range map[string]string{"before=abc": "before=abc", "state=rubbish": "state=rubbish", "zone=Mars/X": "zone=Mars/X", "code=100301": "code", "top=-1&x=1": "top=-1 and x", "state=drift": "", "before=5&top=9": ""} {
+			if got := b.get("/history?" + address).text(".cb-note"); strings.Contains(got, w.T("history.ignored.address")) != (want != "") || !strings.Contains(got, want) {
+				t.Errorf("%s: the page says %q, want %q", address, got, want)
+			}
 		}
 		for _, before := range []string{"-1", "x", "99999999999999999999", "0"} {
 			if p := b.get("/history?before=" + before); p.Code != http.StatusOK || len(numbers(p)) != historyRows {
