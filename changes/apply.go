@@ -18,8 +18,9 @@ func (t TicksMissing) Error() string { return "boxes have to be ticked first" }
 // Apply carries a plan out and returns the number of its change. One plan has one change, however often it is applied:
 // a repeated Apply returns the first one's number. It returns when the outcome is known, or after ResultWait.
 //
-// Errors: ErrPlanGone, ErrNothing, ErrStopping, store.ErrArchived, TicksMissing, *store.OpenChangeError, store.ErrUnavailable; with
-// any of them no call was made and nothing was written.
+// Errors: ErrPlanGone, ErrNothing, ErrStopping, ErrNoRegion, store.ErrNotFound, store.ErrArchived, store.ErrKeys, TicksMissing,
+// *store.OpenChangeError, store.ErrUnavailable; with any of them no call was made. With the last one the intent may be written:
+// it is settled as left over then.
 func (s *Service) Apply(ctx context.Context, a store.Actor, sdkappid int64, id string, ticks []string) (int64, error) {
 	p, err := s.Plan(ctx, sdkappid, id)
 	if err != nil || p.State.Number != 0 {
@@ -86,7 +87,7 @@ func (s *Service) mayApply(ctx context.Context, p FullPlan, ticks []string) (app
 	return app, target, nil
 }
 
-// openChange is step 1: the intent is committed before the first byte leaves. No row, no call.
+// openChange is step 4: the intent is committed before the first byte leaves. No row, no call.
 func (s *Service) openChange(ctx context.Context, a store.Actor, p FullPlan, target tencent.Target) (number int64, attempt uint32, made bool, err error) {
 	for {
 		if attempt, err = draw(); err != nil {

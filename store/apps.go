@@ -257,15 +257,17 @@ func (s *Store) openChanges(ctx context.Context) (map[int64]openChange, error) {
 // addBeginnings says who made our records, or began what is open. Where memory lacks one, all are read anew: a join for
 // every page takes longer than the rest of the list.
 func (s *Store) addBeginnings(ctx context.Context, list []AppRow, archived bool) error {
-	if s.beginnings(list) {
+	if len(s.beginnings(list)) == 0 {
 		return nil
 	}
 	read := func(r scanner) (struct{}, error) {
 		var number int64
 		var b beginning
-		err := r.Scan(&number, &b.who, &b.actor, &b.at)
+		if err := r.Scan(&number, &b.who, &b.actor, &b.at); err != nil {
+			return struct{}{}, err
+		}
 		s.begun.keep(number, b)
-		return struct{}{}, err
+		return struct{}{}, nil
 	}
 	const columns = `SELECT changes.number, changes.who, changes.actor, changes.started_at FROM `
 	if _, err := all(ctx, s, read, columns+`apps JOIN changes ON changes.number = apps.record_number WHERE `+appsListed, flag(archived)); err != nil {
@@ -274,27 +276,38 @@ func (s *Store) addBeginnings(ctx context.Context, list []AppRow, archived bool)
 	if _, err := all(ctx, s, read, columns+`changes WHERE `+openState); err != nil {
 		return err
 	}
-	s.beginnings(list)
+	for _, i := range s.beginnings(list) { // began or ended meanwhile
+		a := &list[i]
+		err := s.row(ctx, `SELECT who, actor, started_at FROM changes WHERE number = $1`, a.last()).Scan(&a.LastWho, &a.LastActor, &a.LastAt)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return unavailable(err)
+		}
+	}
 	return nil
 }
 
-// beginnings tells whether memory had all.
-func (s *Store) beginnings(list []AppRow) bool {
-	complete := true
+// last is the number of the open change, else of the entry that made our record, 0 for neither.
+func (a AppRow) last() int64 {
+	if a.Open != 0 {
+		return a.Open
+	}
+	return a.RecordNumber
+}
+
+// beginnings gives the places of those that memory lacked.
+func (s *Store) beginnings(list []AppRow) (missing []int) {
 	for i := range list {
 		a := &list[i]
-		number := a.RecordNumber
-		if a.Open != 0 {
-			number = a.Open
-		}
-		if number == 0 {
+		if a.last() == 0 {
 			continue
 		}
-		b, known := s.begun.find(number)
+		b, known := s.begun.find(a.last())
 		a.LastWho, a.LastActor, a.LastAt = b.who, b.actor, b.at
-		complete = complete && known
+		if !known {
+			missing = append(missing, i)
+		}
 	}
-	return complete
+	return missing
 }
 
 // addCurrent says what Tencent had at the last reading. A reading keeps its configuration, so memory has most.
@@ -308,7 +321,12 @@ func (s *Store) addCurrent(ctx context.Context, list []AppRow, archived bool) er
 			if err := s.readReadings(ctx, archived); err != nil {
 				return err
 			}
-			digest, _ = s.read.find(list[i].ReadingID)
+			digest, known = s.read.find(list[i].ReadingID)
+		}
+		if !known { // another reading began meanwhile
+			if err := s.row(ctx, `SELECT digest FROM readings WHERE id = $1`, list[i].ReadingID).Scan(&digest); err != nil {
+				return unavailable(err)
+			}
 		}
 		var err error
 		if list[i].Current, err = s.configurationOf(ctx, digest); err != nil {
@@ -322,9 +340,11 @@ func (s *Store) readReadings(ctx context.Context, archived bool) error {
 	_, err := all(ctx, s, func(r scanner) (struct{}, error) {
 		var id int64
 		var digest string
-		err := r.Scan(&id, &digest)
+		if err := r.Scan(&id, &digest); err != nil {
+			return struct{}{}, err
+		}
 		s.read.keep(id, digest)
-		return struct{}{}, err
+		return struct{}{}, nil
 	}, `SELECT readings.id, readings.digest FROM apps JOIN readings ON readings.id = apps.reading_id WHERE `+appsListed, flag(archived))
 	return err
 }

@@ -15,7 +15,6 @@ const (
 	KindToken    = "token"
 	KindDrift    = "drift"
 	KindAccepted = "accepted"
-	KindTest     = "test"
 )
 
 // Outcomes, and ways in which an unknown one was settled.
@@ -215,7 +214,7 @@ const (
 	StepLeftOver = "left_over"  // found without an outcome
 	StepSettled  = "settled"    // settled by reading back, by a late answer or by hand
 	StepClosed   = "closed"     // by whom and why, when it was settled by hand
-	StepLate     = "late_reply" // the writer came back after it was settled
+	StepLate     = "late_reply" // the writer came back after its row was taken for left over
 )
 
 // Step is one line of a timeline.

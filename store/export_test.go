@@ -118,6 +118,16 @@ func WriteOn(ctx context.Context, s *Store, query string) error {
 	})
 }
 
+// WriteOnAfterGuard does the same with a guard that does not hold before a statement.
+func WriteOnAfterGuard(ctx context.Context, s *Store, guarded, query string) error {
+	return s.write(ctx, func(t *tx) error {
+		t.queueOne(guarded)
+		t.queue(query)
+		_ = t.flush()
+		return nil
+	})
+}
+
 // Lightly runs a statement that does not wait for the disk and answers with one word.
 func Lightly(ctx context.Context, s *Store, query string) (value string, err error) {
 	err = s.lightly(ctx, func(t *tx) error { return foundRow(t.row(query).Scan(&value)) })

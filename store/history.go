@@ -107,7 +107,7 @@ var examined = 50_000
 type condition struct {
 	sql     string
 	args    []any
-	indexed bool // an index has its rows, newest first
+	indexed bool // an index leads to its rows: newest first, or to the few of an id
 }
 
 func (f Filter) conditions() []condition {
@@ -250,7 +250,8 @@ type Counts struct{ All, Acts, Drift, Refused, Unknown, NotSent Count }
 // counted is how far entries are counted.
 const counted = 10_000
 
-// Counts counts the entries of a filter without its tab, exactly up to ten thousand.
+// Counts counts the entries of a filter without its tab, up to ten thousand of them. Where a look is bounded, as that for words
+// is, it counts what the first look finds. More tells that there are or may be more.
 func (s *Store) Counts(ctx context.Context, f Filter) (Counts, error) {
 	if len(f.conditions()) == 0 && f.From == 0 && f.To == 0 {
 		return s.countAll(ctx)

@@ -30,12 +30,19 @@ type Plan struct {
 func (s *Store) AddPlan(ctx context.Context, a Actor, p Plan, wanted Configuration) (Plan, error) {
 	err := s.write(ctx, func(t *tx) error {
 		var err error
-		p, err = t.addPlan(a, p, wanted)
-		return err
+		if p, err = t.addPlan(a, p, wanted); err != nil {
+			return err
+		}
+		return t.auditPlan(a, p)
 	})
 	return p, err
 }
 
+func (t *tx) auditPlan(a Actor, p Plan) error {
+	return t.audit(a, "plan.made", appTarget(p.SDKAppID), map[string]string{"plan": p.ID})
+}
+
+// addPlan leaves the audit to the caller, as it comes last.
 func (t *tx) addPlan(a Actor, p Plan, wanted Configuration) (Plan, error) {
 	var err error
 	if p.Wanted, err = t.keepConfiguration(wanted); err != nil {
@@ -48,7 +55,7 @@ func (t *tx) addPlan(a Actor, p Plan, wanted Configuration) (Plan, error) {
 	t.queue(`INSERT INTO plans (id, kind, sdkappid, call, base, base_seen, opened_at, wanted, reason, user_id, who, role, region, newest, origin, made_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, NULLIF(CAST($15 AS BIGINT), 0), $16, $17)`,
 		p.ID, p.Kind, p.SDKAppID, p.Call, p.Base, p.BaseSeen, p.OpenedAt, p.Wanted, p.Reason, p.UserID, p.Who, p.Role, p.Region, p.Newest, p.Origin, p.MadeAt, p.ExpiresAt)
-	return p, t.audit(a, "plan.made", appTarget(p.SDKAppID), map[string]string{"plan": p.ID})
+	return p, nil
 }
 
 // KeepConfiguration stores a configuration that nothing refers to yet and returns its digest.

@@ -23,7 +23,7 @@ var postgresDialect = dialect{
 	name:   "postgres",
 	goose:  goose.DialectPostgres,
 	parsed: true,
-	words: strings.NewReplacer("{now}", "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)", "{lock}", " FOR NO KEY UPDATE",
+	words: strings.NewReplacer("{now}", "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)", "{lock}", " FOR NO KEY UPDATE", "{free}", " FOR UPDATE SKIP LOCKED",
 		"{light}", "set_config('synchronous_commit', 'off', true) = 'off'"),
 	isUnique: func(err error) bool {
 		var e *pgconn.PgError
@@ -153,7 +153,13 @@ func (t *postgresTx) send(ctx context.Context, list []command, last string) erro
 		c.queue(b.Queue(t.s.sql(c.query), c.args...))
 	}
 	if last != "" {
-		b.Queue(last)
+		// A transaction in which a statement failed is rolled back by its commit, which is no error to the server.
+		b.Queue(last).Exec(func(tag pgconn.CommandTag) error {
+			if tag.String() != last {
+				return fmt.Errorf("the server answered %s with %s", last, tag)
+			}
+			return nil
+		})
 	}
 	err := t.SendBatch(ctx, b).Close()
 	if !errors.Is(err, ErrMoved) { // a guard that does not hold is no failure of the server's

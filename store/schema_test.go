@@ -69,6 +69,56 @@ func (f fixture) indexes() []string {
 	return names
 }
 
+// TestEachMigrationGoesBack goes down one step at a time: columns, indexes and triggers are then what they were on the way up.
+func TestEachMigrationGoesBack(t *testing.T) {
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := empty(t, db)
+		m, err := store.MigratorOf(f.Store)
+		f.must(err)
+		_, err = m.DownTo(ctx(t), 0)
+		f.must(err)
+		sources := m.ListSources()
+		was := []schema{f.schema()}
+		for _, s := range sources {
+			_, err := m.UpTo(ctx(t), s.Version)
+			f.must(err)
+			was = append(was, f.schema())
+		}
+		for i := len(sources) - 1; i >= 0; i-- {
+			_, err := m.DownTo(ctx(t), sources[i].Version-1)
+			f.must(err)
+			same(t, "the schema below "+sources[i].Path, was[i], f.schema())
+		}
+	})
+}
+
+// schema is what migrations make: columns by table, and the text of indexes and triggers by name.
+type schema struct {
+	Tables map[string][]string
+	Others map[string]string
+}
+
+func (f fixture) schema() schema {
+	f.t.Helper()
+	s := schema{Tables: f.tables(), Others: map[string]string{}} // before the next rows are open: there is one connection
+	query := `SELECT name, sql FROM sqlite_master WHERE type IN ('index', 'trigger') AND sql IS NOT NULL AND tbl_name NOT LIKE 'goose%'`
+	if f.db.Name == "postgres" {
+		query = `SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema() AND tablename NOT LIKE 'goose%'
+			UNION ALL SELECT t.tgname, pg_get_triggerdef(t.oid) || ' ' || p.prosrc FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
+				WHERE NOT t.tgisinternal AND c.relnamespace = current_schema()::regnamespace`
+	}
+	rows, err := store.WriterOf(f.Store).QueryContext(ctx(f.t), query)
+	f.must(err)
+	defer rows.Close()
+	for rows.Next() {
+		var name, text string
+		f.must(rows.Scan(&name, &text))
+		s.Others[name] = strings.Join(strings.Fields(text), " ")
+	}
+	f.must(rows.Err())
+	return s
+}
+
 func TestMigrationsGoUpDownAndUp(t *testing.T) {
 	both(t, func(t *testing.T, db storetest.Database) {
 		f := empty(t, db)

@@ -25,7 +25,7 @@ var sqliteDialect = dialect{
 	name:  "sqlite",
 	goose: goose.DialectSQLite3,
 	// A writing transaction has the whole file for itself.
-	words:  strings.NewReplacer("{now}", "CAST(unixepoch('subsec') * 1000 AS INTEGER)", "{lock}", "", "{light}", "TRUE"),
+	words:  strings.NewReplacer("{now}", "CAST(unixepoch('subsec') * 1000 AS INTEGER)", "{lock}", "", "{free}", "", "{light}", "TRUE"),
 	synced: onSQLite,
 	light:  onSQLiteUnsynced,
 	// What a statement changes is kept for its undoing, in a file of its own once it is more than 16 pages, as those of an

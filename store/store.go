@@ -102,7 +102,7 @@ type dialect struct {
 	// parsed says that the driver keeps statements parsed by itself.
 	parsed bool
 	// words are what stands for {now}, the database's clock as Unix milliseconds; for {lock}, after which a transaction has the
-	// rows that it read for itself; and for {light}, a condition that always holds and lets a statement not wait for the disk.
+	// rows that it read for itself; for {free}, which is the same of those that no other has; and for {light}, a condition that always holds and lets a statement not wait for the disk.
 	words *strings.Replacer
 	// synced waits for the disk and light does not.
 	synced, light transaction
@@ -203,6 +203,11 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
+	if s.dialect.migrated != "" {
+		if _, err := s.writer.ExecContext(ctx, s.dialect.migrated); err != nil {
+			return fmt.Errorf("preparing to write: %w", err)
+		}
+	}
 	return s.checkKeys(ctx)
 }
 
@@ -230,12 +235,6 @@ func (s *Store) migrate(ctx context.Context) error {
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("bringing the schema up to date: %w", err)
-	}
-	if s.dialect.migrated == "" {
-		return nil
-	}
-	if _, err := s.writer.ExecContext(ctx, s.dialect.migrated); err != nil {
-		return fmt.Errorf("preparing to write: %w", err)
 	}
 	return nil
 }

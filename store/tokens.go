@@ -48,18 +48,26 @@ func (s *Store) AddTokenPlan(ctx context.Context, a Actor, p Plan, base, wanted 
 		if p.Base, err = t.keepConfiguration(base); err != nil {
 			return err
 		}
-		if p, err = t.addPlan(a, p, wanted); err != nil || n.Value == "" {
+		if p, err = t.addPlan(a, p, wanted); err != nil {
 			return err
+		}
+		if n.Value == "" {
+			return t.auditPlan(a, p)
 		}
 		sealed, err := t.seal(planTokens, p.ID, []byte(n.Value))
 		if err != nil {
 			return err
 		}
 		t.queueOne(`UPDATE plans SET token = $1, show_token = $2 WHERE id = $3`, sealed, flag(n.Show), p.ID)
-		if !n.Rotate {
-			return nil
+		if n.Rotate {
+			if err := t.startRotation(a, p); err != nil {
+				return err
+			}
 		}
-		return t.startRotation(a, p)
+		if err := t.auditPlan(a, p); err != nil || !n.Rotate {
+			return err
+		}
+		return t.audit(a, "rotation.started", appTarget(p.SDKAppID), map[string]string{"plan": p.ID})
 	})
 	return p, err
 }
@@ -77,11 +85,17 @@ func (s *Store) PlanToken(ctx context.Context, plan string) (string, error) {
 // ShowToken gives the generated token of a plan to the person who made the plan, once; ErrNotFound from then on, and
 // for everybody else.
 func (s *Store) ShowToken(ctx context.Context, a Actor, plan string) (string, error) {
-	var sealed []byte
-	var sdkappid int64
+	var token []byte
 	err := s.write(ctx, func(t *tx) error {
+		var sealed []byte
+		var sdkappid int64
 		row := t.row(`UPDATE plans SET show_token = 0 WHERE id = $1 AND user_id = $2 AND show_token = 1 AND token IS NOT NULL RETURNING token, sdkappid`, storable(plan), a.UserID)
-		if _, err := found(sealed, row.Scan(&sealed, &sdkappid)); err != nil {
+		_, err := found(sealed, row.Scan(&sealed, &sdkappid))
+		if err != nil {
+			return err
+		}
+		// What cannot be read here was not shown.
+		if token, err = s.unseal(planTokens, plan, sealed); err != nil {
 			return err
 		}
 		return t.audit(a, "token.shown", appTarget(sdkappid), map[string]string{"plan": plan})
@@ -89,8 +103,7 @@ func (s *Store) ShowToken(ctx context.Context, a Actor, plan string) (string, er
 	if err != nil {
 		return "", err
 	}
-	token, err := s.unseal(planTokens, plan, sealed)
-	return string(token), err
+	return string(token), nil
 }
 
 // DropExpiredTokens erases the tokens of plans that can no longer be applied.
@@ -132,13 +145,15 @@ const (
 )
 
 func (t *tx) startRotation(a Actor, p Plan) error {
-	t.queue(`INSERT INTO rotations (sdkappid, plan, who, started_at) VALUES ($1, $2, $3, $4)`, p.SDKAppID, p.ID, a.Name, t.now)
-	if err := t.flush(); t.s.dialect.isUnique(err) {
-		return ErrDuplicate
-	} else if err != nil {
-		return err
+	if err := t.flush(); err != nil {
+		return err // of the plan
 	}
-	return t.audit(a, "rotation.started", appTarget(p.SDKAppID), map[string]string{"plan": p.ID})
+	t.queue(`INSERT INTO rotations (sdkappid, plan, who, started_at) VALUES ($1, $2, $3, $4)`, p.SDKAppID, p.ID, a.Name, t.now)
+	err := t.flush()
+	if t.s.dialect.isUnique(err) {
+		return ErrDuplicate
+	}
+	return err
 }
 
 // Rotation is the one under way for an app; ErrNotFound when there is none.

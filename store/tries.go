@@ -73,7 +73,8 @@ func (s *Store) GiveTriesBack(ctx context.Context, counters ...Counter) error {
 // DropUnusedTries removes counters that allow their whole burst again, which says as much as having no row.
 func (s *Store) DropUnusedTries(ctx context.Context) error {
 	return s.write(ctx, func(t *tx) error {
-		t.queue(`DELETE FROM tries WHERE used_until <= {now}`)
+		// Not those that a try has for itself: it may want another of them.
+		t.queue(`DELETE FROM tries WHERE counter IN (SELECT counter FROM tries WHERE used_until <= {now}{free})`)
 		return nil
 	})
 }

@@ -25,7 +25,7 @@ type command struct {
 	query string
 	args  []any
 	one   bool                // it has to change exactly one row: ErrMoved
-	each  func(scanner) error // is given each row that it returns; nil where it returns none
+	each  func(scanner) error // is given each row that it returns; nil where nobody wants any
 }
 
 // carrier takes the statements of one transaction to its database.

@@ -42,6 +42,10 @@ func TestACommitThatTheServerTurnsDownIsTold(t *testing.T) {
 	if err := store.WriteOn(ctx(t), f.Store, `UPDATE apps SET nothing = 1`); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("a commit after a failure: %v", err)
 	}
+	// A guard that does not hold hides what fails behind it.
+	if err := store.WriteOnAfterGuard(ctx(t), f.Store, `UPDATE apps SET name = 'x' WHERE sdkappid = 5`, `UPDATE apps SET nothing = 1`); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("a commit after a failure behind a guard: %v", err)
+	}
 	f.must(store.WriteOn(ctx(t), f.Store, `UPDATE apps SET name = 'Renamed'`))
 	same(t, "the name", "Renamed", f.app(aurora).Name)
 }

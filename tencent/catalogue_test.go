@@ -27,7 +27,7 @@ const referenceCodes = `10016 10100
 100500 100501 100502 100503 100504 102100 120001`
 
 var (
-	sides   = []Side{SideConsole, SideApp, SideTencent, SideNetwork, SideRoom}
+	sides   = []Side{SideConsole, SideApp, SideTencent, SideRoom}
 	repeats = []Repeat{RepeatYes, RepeatLater, RepeatAfterFix, RepeatNo, RepeatUnknown}
 )
 
@@ -48,7 +48,7 @@ func TestErrorCodes(t *testing.T) {
 		if !slices.Contains(sides, e.Side) || !slices.Contains(repeats, e.Repeat) || e.Sources == "" {
 			t.Errorf("%d: side %q, repeat %q, sources %q", e.Code, e.Side, e.Repeat, e.Sources)
 		}
-		if found, ok := FindErrorCode(e.Code); !ok || found != e {
+		if found, ok := findCode(e.Code); !ok || found != e {
 			t.Errorf("%d is not found", e.Code)
 		}
 	}
@@ -63,12 +63,12 @@ func TestErrorCodes(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	for _, code := range []int64{0, -1, 1, 10150, 60022, 60024, 99999999} {
-		if _, ok := FindErrorCode(code); ok {
+		if _, ok := findCode(code); ok {
 			t.Errorf("%d is found", code)
 		}
 	}
 	for code, first := range map[int64]int64{10100: 10100, 10150: 10100, 10200: 10100, 102200: 102100, 130000: 120001, 10099: 0, 10201: 0, 60010: 0} {
-		if found, ok := FindErrorRange(code); found.Code != first || ok != (first != 0) {
+		if found, ok := findRange(code); found.Code != first || ok != (first != 0) {
 			t.Errorf("%d is in the range of %d", code, found.Code)
 		}
 	}
@@ -208,7 +208,7 @@ func wantedKeys(name string) []string {
 		for _, r := range builtIn {
 			add("region.%s", r.Name)
 		}
-		for _, listing := range Listings() {
+		for _, listing := range []Listing{ListedCallback, ListedLive, ListedChat, ListedNowhere, ListedExtra} {
 			add("listing.%s", listing)
 		}
 	}

@@ -29,7 +29,7 @@ import (
 )
 
 func TestRequests(t *testing.T) {
-	token, on := Secret("demo-token-1"), true
+	token, short, on := Secret("demo-token-1"), Secret("abc"), true
 	rows := []struct {
 		call Call
 		do   func(*Client, Target) Reply
@@ -46,6 +46,10 @@ func TestRequests(t *testing.T) {
 			return c.SetToken(t.Context(), g, 7, TokenChange{Value: &token, Enabled: &on})
 		},
 			`{"Token":"demo-token-1","IsTokenEnable":true}`, `{"Token":"[removed]","IsTokenEnable":true}`},
+		{CallSetToken, func(c *Client, g Target) Reply {
+			return c.SetToken(t.Context(), g, 7, TokenChange{Value: &short, Enabled: &on})
+		},
+			`{"Token":"abc","IsTokenEnable":true}`, `{"Token":"[removed]","IsTokenEnable":true}`},
 		{CallSetToken, func(c *Client, g Target) Reply { return c.SetToken(t.Context(), g, 7, TokenChange{Value: &token}) },
 			`{"Token":"demo-token-1"}`, `{"Token":"[removed]"}`},
 		{CallSetToken, func(c *Client, g Target) Reply { return c.SetToken(t.Context(), g, 7, TokenChange{Enabled: new(bool)}) },

@@ -13,7 +13,6 @@ const (
 	SideConsole Side = "console" // signature, key, clock, or what this console sent
 	SideApp     Side = "app"     // how the app is set up at Tencent
 	SideTencent Side = "tencent" // Tencent's own service
-	SideNetwork Side = "network" // the way between here and Tencent
 	SideRoom    Side = "room"    // an action inside a room or chat; not expected from the callback calls
 )
 
@@ -51,9 +50,8 @@ type ErrorCode struct {
 // ErrorCodes gives the catalogue, by number.
 func ErrorCodes() []ErrorCode { return append([]ErrorCode(nil), errorCodes...) }
 
-// FindErrorCode gives what is known of exactly that code. A code inside a range that apps define is found by
-// FindErrorRange only.
-func FindErrorCode(code int64) (ErrorCode, bool) {
+// findCode gives the entry of exactly that code.
+func findCode(code int64) (ErrorCode, bool) {
 	i, found := slices.BinarySearchFunc(errorCodes, code, func(e ErrorCode, code int64) int {
 		return cmp.Compare(e.Code, code)
 	})
@@ -63,16 +61,15 @@ func FindErrorCode(code int64) (ErrorCode, bool) {
 	return errorCodes[i], true
 }
 
-// ExplainCode gives what is known of a code, by itself or by the range that it lies in.
+// ExplainCode gives what is known of a code, by itself or by the range that it lies in. Texts about it go by the entry's own Code.
 func ExplainCode(code int64) (ErrorCode, bool) {
-	if e, known := FindErrorCode(code); known {
+	if e, known := findCode(code); known {
 		return e, true
 	}
-	return FindErrorRange(code)
+	return findRange(code)
 }
 
-// FindErrorRange gives the entry of the range that the code lies in. Texts about it go by the entry's own Code.
-func FindErrorRange(code int64) (ErrorCode, bool) {
+func findRange(code int64) (ErrorCode, bool) {
 	for _, e := range errorCodes {
 		if e.Last != 0 && e.Code <= code && code <= e.Last {
 			return e, true

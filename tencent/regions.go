@@ -26,11 +26,6 @@ const (
 	ListedExtra Listing = "extra"
 )
 
-// Listings gives every listing, best documented first.
-func Listings() []Listing {
-	return []Listing{ListedCallback, ListedLive, ListedChat, ListedNowhere, ListedExtra}
-}
-
 // Region is one API host. An app belongs to exactly one.
 type Region struct {
 	Name    string  // china, singapore, usa, indonesia, korea, germany, japan, india, saudi, or an extra's own name

@@ -123,7 +123,7 @@ func (x *exchange) query(sig string) string {
 
 // describe gives the request as people may see it.
 func (x *exchange) describe(body []byte) string {
-	masked, _ := x.masker.mask(body, len(body))
+	masked, _ := x.masker.mask(body, len(body)*len(removed)) // what takes a secret's place can be longer
 	return "POST " + x.path() + "?" + x.query(removed) + "\n\n" + string(masked)
 }
 

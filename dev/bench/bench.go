@@ -155,7 +155,8 @@ type figure struct {
 	Beside   string  `json:"beside,omitempty"` // what was measured beside it, in words
 	Goal     string  `json:"goal,omitempty"`
 	Met      *bool   `json:"met,omitempty"`
-	Page     *page   `json:"page,omitempty"` // of a page's figure, in place of Value
+	Page     *page   `json:"page,omitempty"`  // of a page's figure, in place of Value
+	Fault    string  `json:"fault,omitempty"` // what ended the measuring of Value
 }
 
 // page is how fast a page answers.

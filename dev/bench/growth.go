@@ -35,6 +35,9 @@ func (r *rig) grownFrom(ctx context.Context, small *rig) error {
 	if err != nil {
 		return err
 	}
+	if len(few) != len(many) {
+		return fmt.Errorf("the two consoles have %d and %d lists", len(many), len(few))
+	}
 	for i, t := range many {
 		if t.p99 == 0 {
 			continue
@@ -46,7 +49,8 @@ func (r *rig) grownFrom(ctx context.Context, small *rig) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
-			f.Beside, f.Goal, f.Met = "not measured: "+err.Error(), fmt.Sprintf("under %g times", mostGrowth), new(bool)
+			f = f.under(mostGrowth)
+			f.Fault, f.Met = err.Error(), new(bool)
 		default:
 			f.Value = a / b
 			f.Beside = fmt.Sprintf("p99 %s ms, %s ms with %s changes", number(a), number(b), thousands(small.entries))

@@ -202,6 +202,7 @@ const (
 	arrivalShare = 0.25
 	mostArrivals = 200.0
 	fewSamples   = 100
+	p99Samples   = 1500 // where the p99 is what counts: of fewer it is a handful of answers, and a matter of chance
 )
 
 // bothModels measures a page right beside the bare handler with a page of the same size.
@@ -220,7 +221,11 @@ func (r *rig) bothModels(ctx context.Context, p *page, t target, address, cookie
 	p.Ratio = p.Rate / p.BareRate
 	p.Arrivals = min(p.Rate*arrivalShare, mostArrivals)
 	n := int(p.Arrivals * float64(r.seconds))
-	took, err := openModel(ctx, min(max(n, fewSamples), 4*n+1), p.Arrivals, r.visitor.client, address, cookies)
+	least := fewSamples
+	if t.p99 > 0 {
+		least = p99Samples
+	}
+	took, err := openModel(ctx, min(max(n, least), 4*n+1), p.Arrivals, r.visitor.client, address, cookies)
 	if err != nil {
 		return err
 	}

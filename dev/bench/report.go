@@ -65,7 +65,7 @@ What the tables say:
   It is measured right before. Machines differ, and this share with them: on one it was twice that on another. A search for an id answers with a short redirect, whose share says little.
 - **p50, p99**: open model, requests at a fixed rate of a quarter of the closed model's, %.0f a second at most, whether or not earlier ones were answered.
   A latency counts from the moment that the request was planned for. "p99 bare" is the bare handler's at the same rate, so what the machine itself adds.
-  A search for words has %d samples at least, where the page allows.
+  A list has %d samples at least, another page or a search for words %d, where the page allows.
 - **growth**: the p99 of a list as a share of that with the fewest changes, %d answers of each console in turns of %d, %.0f a second: between one size and the next the machine itself changes more than a list does.
 - A page that takes longer than half a second is asked one request after another; one that does not answer in %.0f s stands at that limit.
 - **own share** of form and apply: the whole time as the browser sees it, less the time in which the sandbox worked on its answers. Network and both HTTP ends count as own.
@@ -77,7 +77,7 @@ What the tables say:
 - The database is seeded: entries over 400 days, few apps with most of them, 82 %% changes with plan, exchange and timeline, 18 %% drifts and acceptances.
 - "page n" of the history is 10,000, or half-way back where there are fewer.
 `, b.began.UTC().Format(time.DateOnly), b.command, m.cores, or(m.cpu, "unknown kind"), or(m.memory, "an unknown amount"), m.golang, or(m.kernel, "unknown kernel"),
-		postgresVariable, "`make bench`", b.seconds, mostArrivals, fewSamples, growthTurns*growthTurn, growthTurn, mostArrivals, slowLimit.Seconds(), pause.Milliseconds(), starts)
+		postgresVariable, "`make bench`", b.seconds, mostArrivals, p99Samples, fewSamples, growthTurns*growthTurn, growthTurn, mostArrivals, slowLimit.Seconds(), pause.Milliseconds(), starts)
 	for _, note := range b.notes {
 		fmt.Fprintf(w, "- %s.\n", note)
 	}
@@ -113,6 +113,14 @@ func (f figure) shown() string {
 		return fmt.Sprintf("%s of bare, then %s", share(p), p.Fault)
 	} else if p != nil {
 		return fmt.Sprintf("%s of bare, p95 %s ms, p99 %s ms", share(p), number(p.P95), number(p.P99))
+	}
+	return f.measured()
+}
+
+// measured is the value of a figure without a page.
+func (f figure) measured() string {
+	if f.Fault != "" {
+		return f.Fault
 	}
 	return number(f.Value) + " " + f.Unit
 }
@@ -153,7 +161,7 @@ func figureTable(w *strings.Builder, list []figure) {
 	fmt.Fprintln(w, "| figure | measured | beside it | goal | |")
 	fmt.Fprintln(w, "|---|--:|---|---|---|")
 	for _, f := range list {
-		fmt.Fprintf(w, "| %s | %s %s | %s | %s | %s |\n", f.Name, number(f.Value), f.Unit, f.Beside, f.Goal, verdict(f))
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s |\n", f.Name, f.measured(), f.Beside, f.Goal, verdict(f))
 	}
 }
 
