@@ -48,6 +48,8 @@ type Merge struct {
 	Opened, Cloud, Mine store.Configuration
 	URL                 string // the proposed URL, "" when both sides changed it and one has to be chosen
 	Commands            []string
+	Seen                int64 // when the cloud was read
+	Reading             int64 // the reading that says so, 0 for the comparison of the change itself
 }
 
 // Conflict tells whether the person has to choose a URL.
@@ -82,33 +84,56 @@ func MergeOf(opened, cloud, mine store.Configuration) Merge {
 	return m
 }
 
-// MergeOfChange gives the three-way view of a change that was not sent because the cloud had moved.
-func (s *Service) MergeOfChange(ctx context.Context, c store.Change) (Merge, error) {
+// MergeOfChange gives the three-way view of a change that was not sent because somebody else's came first: the cloud as the
+// comparison found it or, where none was made, as a reading of the app says, 0 for the newest. ErrNothing: there are no
+// three sides, because the change ended otherwise or the cloud is still what its form was opened on.
+func (s *Service) MergeOfChange(ctx context.Context, c store.Change, reading int64) (Merge, error) {
+	if c.Kind != store.KindChange || c.Outcome != store.NotSent || (c.Cause != store.CauseMoved && c.Cause != store.CauseStale) {
+		return Merge{}, ErrNothing
+	}
 	list, err := s.store.Configurations(ctx, c.Previous, c.Found, c.Wanted)
 	if err != nil {
 		return Merge{}, err
 	}
-	return MergeOf(list[c.Previous], list[c.Found], list[c.Wanted]), nil
+	if c.Cause == store.CauseMoved {
+		m := MergeOf(list[c.Previous], list[c.Found], list[c.Wanted])
+		m.Seen = c.EndedAt
+		return m, nil
+	}
+	if reading == 0 {
+		app, err := s.store.App(ctx, c.SDKAppID)
+		if err != nil {
+			return Merge{}, err
+		}
+		reading = app.ReadingID
+	}
+	r, err := s.reading(ctx, c.SDKAppID, reading)
+	if err != nil {
+		return Merge{}, err
+	}
+	if r == nil || r.Configuration.Digest() == c.Previous {
+		return Merge{}, ErrNothing
+	}
+	m := MergeOf(list[c.Previous], r.Configuration, list[c.Wanted])
+	m.Seen, m.Reading = r.LastSeen, r.ID
+	return m, nil
 }
 
-// PlanMerged makes a plan from what a person settled on the three-way page, based on what the change found in the cloud.
-// Mistakes come back as Problems.
-func (s *Service) PlanMerged(ctx context.Context, a store.Actor, number int64, url string, commands []string) (store.Plan, error) {
+// PlanMerged makes a plan from what a person settled on the three-way page, based on the cloud as the page showed it.
+// Mistakes come back as Problems; ErrNothing as from MergeOfChange.
+func (s *Service) PlanMerged(ctx context.Context, a store.Actor, number, reading int64, url string, commands []string) (store.Plan, error) {
 	c, err := s.store.Change(ctx, number)
 	if err != nil {
 		return store.Plan{}, err
 	}
-	if c.Cause != store.CauseMoved || c.Kind != store.KindChange {
-		return store.Plan{}, ErrNothing
-	}
-	m, err := s.MergeOfChange(ctx, c)
+	m, err := s.MergeOfChange(ctx, c, reading)
 	if err != nil {
 		return store.Plan{}, err
 	}
 	if err := mergeProblems(m, url, commands); len(err) > 0 {
 		return store.Plan{}, err
 	}
-	p := store.Plan{SDKAppID: c.SDKAppID, BaseSeen: c.EndedAt, Reason: c.Reason, Origin: number, Call: string(callFor(m.Cloud))}
+	p := store.Plan{SDKAppID: c.SDKAppID, BaseSeen: m.Seen, Reason: c.Reason, Origin: number, Call: string(callFor(m.Cloud))}
 	return s.keepPlan(ctx, a, p, m.Cloud, store.NewConfiguration(url, commands))
 }
 

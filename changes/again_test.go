@@ -106,11 +106,11 @@ func TestPlanMerged(t *testing.T) {
 			p := r.plan(id, mine)
 			r.cloud(id, test.cloud)
 			c := r.apply(p)
-			m, err := r.MergeOfChange(r.ctx(), c)
+			m, err := r.MergeOfChange(r.ctx(), c, 0)
 			if err != nil || !m.Opened.Equal(before) || !m.Cloud.Equal(test.cloud) || !m.Mine.Equal(mine) || m.Conflict() == test.cloud.IsNone() {
 				t.Errorf("%s: %+v, %v", test.name, m, err)
 			}
-			merged, err := r.PlanMerged(r.ctx(), mei, c.Number, test.url, test.commands)
+			merged, err := r.PlanMerged(r.ctx(), mei, c.Number, 0, test.url, test.commands)
 			var list Problems
 			if errors.As(err, &list); problems(list) != test.problems || (err != nil) != (test.problems != "") {
 				t.Errorf("%s: %v", test.name, err)
@@ -129,6 +129,44 @@ func TestPlanMerged(t *testing.T) {
 	})
 }
 
+// TestPlanMergedOfStale settles a change whose plan was out of date: the cloud is what a reading says.
+func TestPlanMergedOfStale(t *testing.T) {
+	theirs := config("https://hooks.example.test/theirs", createRoom, follow)
+	mine := config("https://hooks.example.test/mine", createRoom, destroyRoom)
+	onBoth(t, func(t *testing.T, r *rig) {
+		id := r.app(before)
+		p := r.plan(id, mine)
+		r.apply(r.plan(id, theirs))
+		c := r.apply(p)
+		if c.Cause != store.CauseStale {
+			t.Fatalf("the second change ended %s %s", c.Outcome, c.Cause)
+		}
+		// Nobody looked since, as far as the store knows: there are no three sides yet.
+		if _, err := r.MergeOfChange(r.ctx(), c, 0); !errors.Is(err, ErrNothing) {
+			t.Errorf("before a look: %v", err)
+		}
+		seen := r.look(id).Reading
+		m, err := r.MergeOfChange(r.ctx(), c, 0)
+		if err != nil || !m.Opened.Equal(before) || !m.Cloud.Equal(theirs) || !m.Mine.Equal(mine) || !m.Conflict() || m.Reading != seen.ID || m.Seen != seen.LastSeen {
+			t.Errorf("%+v, %v", m, err)
+		}
+		// The page was opened on a reading, and stays on it when there is a newer one; the comparison of the call finds out.
+		r.cloud(id, other)
+		r.look(id)
+		for reading, want := range map[int64]error{seen.ID: nil, 9999: ErrNothing} {
+			merged, err := r.PlanMerged(r.ctx(), mei, c.Number, reading, mine.URL(), []string{createRoom})
+			if !errors.Is(err, want) || err == nil && (merged.Base != theirs.Digest() || merged.BaseSeen != seen.LastSeen || merged.Origin != c.Number) {
+				t.Errorf("reading %d: plan %+v, %v", reading, merged, err)
+			}
+			if err == nil {
+				if got := r.apply(merged); got.Cause != store.CauseMoved || !r.holds(id).Equal(other) {
+					t.Errorf("%s %s, the cloud has %v", got.Outcome, got.Cause, r.holds(id))
+				}
+			}
+		}
+	})
+}
+
 func TestPlanMergedRefuses(t *testing.T) {
 	onBoth(t, func(t *testing.T, r *rig) {
 		id := r.app(before)
@@ -139,7 +177,7 @@ func TestPlanMergedRefuses(t *testing.T) {
 		moved := r.apply(p)
 		r.must(r.store.ArchiveApp(r.ctx(), mei, id, true))
 		for number, want := range map[int64]error{done.Number: ErrNothing, moved.Number: store.ErrArchived, 9999: store.ErrNotFound} {
-			if _, err := r.PlanMerged(r.ctx(), mei, number, other.URL(), nil); !errors.Is(err, want) {
+			if _, err := r.PlanMerged(r.ctx(), mei, number, 0, other.URL(), nil); !errors.Is(err, want) {
 				t.Errorf("change %d: %v, want %v", number, err, want)
 			}
 		}

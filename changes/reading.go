@@ -145,10 +145,7 @@ func (s *Service) read(ctx context.Context, t tencent.Target, limit time.Duratio
 	}
 	begun := time.Now()
 	callback, reply := s.client.GetCallback(limited, t, random)
-	reply = inTime(reply, begun, limit)
-	if ctx.Err() == nil && aboutHost(reply) {
-		s.resting.note(t.Region.Host, reply.HasCode, s.clock())
-	}
+	reply = s.hear(ctx, reply, begun, limit)
 	switch {
 	case reply.Accepted():
 		c := store.NewConfiguration(callback.URL, callback.Commands)
@@ -157,6 +154,15 @@ func (s *Service) read(ctx context.Context, t tencent.Target, limit time.Duratio
 		return &store.None, reply
 	}
 	return nil, reply
+}
+
+// hear takes a reading's reply as it counts, and remembers whether the host answers.
+func (s *Service) hear(ctx context.Context, r tencent.Reply, begun time.Time, limit time.Duration) tencent.Reply {
+	r = inTime(r, begun, limit)
+	if ctx.Err() == nil && aboutHost(r) {
+		s.resting.note(r.Host, r.HasCode, s.clock())
+	}
+	return r
 }
 
 // inTime takes an answer for none when it was had too late: a process that was frozen has what was true then, and must not

@@ -36,13 +36,25 @@ type TokenView struct {
 	App   store.App
 	State store.TokenState
 	Known bool // the look succeeded; none set is known too
-	Reply tencent.Reply
+	// Rested says that no call was made because the host did not answer a moment ago.
+	Rested bool
+	Reply  tencent.Reply
 	// Since is the change that made the token what it is, nil when that was not made here.
 	Since *store.Change
 }
 
+// PeekToken looks at an app's token for a page: it waits FormWait at most, and not at all for a host that did not answer a
+// moment ago.
+func (s *Service) PeekToken(ctx context.Context, sdkappid int64) (TokenView, error) {
+	return s.lookToken(ctx, sdkappid, true)
+}
+
 // LookToken reads an app's token now, unless the app is archived. The token itself does not leave this call.
 func (s *Service) LookToken(ctx context.Context, sdkappid int64) (TokenView, error) {
+	return s.lookToken(ctx, sdkappid, false)
+}
+
+func (s *Service) lookToken(ctx context.Context, sdkappid int64, polite bool) (TokenView, error) {
 	app, target, err := s.target(ctx, sdkappid)
 	v := TokenView{App: app}
 	if app.ArchivedAt != 0 {
@@ -50,6 +62,10 @@ func (s *Service) LookToken(ctx context.Context, sdkappid int64) (TokenView, err
 	}
 	if err != nil {
 		return v, err
+	}
+	if polite && s.resting.silent(target.Region.Host, s.clock()) {
+		v.Rested = true
+		return v, nil
 	}
 	found, reply := s.readToken(ctx, target, FormWait)
 	v.Reply = reply
@@ -91,7 +107,7 @@ func (s *Service) fetchToken(ctx context.Context, t tencent.Target, limit time.D
 	}
 	begun := time.Now()
 	token, reply := s.client.GetToken(limited, t, random)
-	return token, inTime(reply, begun, limit)
+	return token, s.hear(ctx, reply, begun, limit)
 }
 
 // TokenProposal is what the token page asks for.

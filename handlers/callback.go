@@ -82,7 +82,7 @@ func (s *server) postCallback(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	f.press(v)
+	f.press(s.printer(c), v)
 	return s.renderForm(c, http.StatusOK, f, v, f.mistakes(v))
 }
 
@@ -95,8 +95,8 @@ func (s *server) formView(c echo.Context, sdkappid int64, f callbackForm) (chang
 }
 
 // press does what a button says to the form.
-func (f *callbackForm) press(v changes.View) {
-	shown := f.shown(v.Reading)
+func (f *callbackForm) press(p *i18n.Printer, v changes.View) {
+	shown := f.shown(p, v.Reading)
 	switch {
 	case f.do == "all":
 		f.set(shown, true)
@@ -141,10 +141,10 @@ func (f *callbackForm) set(list []string, ticked bool) {
 }
 
 // shown are the events of our list that the filter leaves. The policy switch is not one of them: it is set by hand alone.
-func (f *callbackForm) shown(r *store.Reading) []string {
+func (f *callbackForm) shown(p *i18n.Printer, r *store.Reading) []string {
 	var list []string
 	for _, c := range tencent.Commands() {
-		if c.Kind != tencent.KindSetting && f.shows(r, c.Word, "") {
+		if c.Kind != tencent.KindSetting && f.shows(r, c.Word, p.T("command."+c.Word+".name")) {
 			list = append(list, c.Word)
 		}
 	}
@@ -273,7 +273,8 @@ func urlCard(v *views.CallbackPage, r changes.URLReport) {
 	}
 }
 
-// eventCards builds the groups; a row that the filter hides keeps its tick in a hidden field.
+// eventCards builds the groups. A row that the filter hides is on the page all the same, so that its tick is sent along and
+// the script can count it.
 func eventCards(v *views.CallbackPage, f callbackForm, r *store.Reading) {
 	p := v.P
 	all, listed, shown := 0, 0, 0
@@ -284,20 +285,16 @@ func eventCards(v *views.CallbackPage, f callbackForm, r *store.Reading) {
 			if c.Group != g {
 				continue
 			}
-			key := eventKey{c.Word, slices.Contains(f.commands, c.Word), r != nil && r.Configuration.Has(c.Word), v.CanEdit}
+			name := p.T("command." + c.Word + ".name")
+			key := eventKey{c.Word, slices.Contains(f.commands, c.Word), r != nil && r.Configuration.Has(c.Word), v.CanEdit, !f.shows(r, c.Word, name)}
 			if c.Kind != tencent.KindSetting {
 				events++
 				ticked += count(key.ticked)
 				group.Added += count(key.ticked && !key.inCloud)
 				group.Removed += count(!key.ticked && key.inCloud)
 			}
-			if !f.shows(r, c.Word, p.T("command."+c.Word+".name")) {
-				if key.ticked {
-					v.Hidden = append(v.Hidden, c.Word)
-				}
-				continue
-			}
-			inGroup += count(c.Kind != tencent.KindSetting)
+			inGroup += count(c.Kind != tencent.KindSetting && !key.hidden)
+			group.Shown = group.Shown || !key.hidden
 			group.Rows = append(group.Rows, views.Row[views.EventRow]{Key: key, Make: func() views.EventRow { return eventRow(p, c, key) }})
 		}
 		all, listed, shown = all+events, listed+ticked, shown+inGroup
@@ -307,12 +304,10 @@ func eventCards(v *views.CallbackPage, f callbackForm, r *store.Reading) {
 		}
 		group.Count = p.T("form.group_count", "Count", ticked, "All", events)
 		groupTexts(p, &group, ticked == events, inGroup, events)
-		if len(group.Rows) > 0 {
-			v.Groups = append(v.Groups, group)
-		}
+		v.Groups = append(v.Groups, group)
 	}
 	unlisted(v, f, r)
-	v.NoMatch = len(v.Groups) == 0
+	v.NoMatch = !slices.ContainsFunc(v.Groups, func(g views.EventGroup) bool { return g.Shown })
 	v.Total = all
 	v.Count = p.T("form.count", "Count", listed, "All", all)
 	v.AllText, v.NoneText = p.T("form.all_n", "Count", all), p.T("form.none")
@@ -346,11 +341,12 @@ func count(b bool) int {
 type eventKey struct {
 	word                     string
 	ticked, inCloud, canEdit bool
+	hidden                   bool // by the filter
 }
 
 func eventRow(p *i18n.Printer, c tencent.Command, k eventKey) views.EventRow {
 	row := views.EventRow{ID: "ev-" + strings.ReplaceAll(c.Word, ".", "-"), Word: c.Word, Name: p.T("command." + c.Word + ".name"), When: p.T("command." + c.Word + ".when"),
-		Ticked: k.ticked, InCloud: k.inCloud, CanEdit: k.canEdit, Switch: c.Kind == tencent.KindSetting, Tags: tags(p, c, false), Sample: c.Sample}
+		Ticked: k.ticked, InCloud: k.inCloud, CanEdit: k.canEdit, Hidden: k.hidden, Switch: c.Kind == tencent.KindSetting, Tags: tags(p, c, false), Sample: c.Sample}
 	if row.Switch {
 		row.Apart = p.T("form.policy_changed")
 	}
@@ -375,15 +371,12 @@ func unlisted(v *views.CallbackPage, f callbackForm, r *store.Reading) {
 		if _, known := tencent.FindCommand(w); known {
 			continue
 		}
-		row := views.EventRow{ID: fmt.Sprintf("ev-unlisted-%d", i), Word: w, Ticked: slices.Contains(f.commands, w), InCloud: true, CanEdit: v.CanEdit,
+		row := views.EventRow{ID: fmt.Sprintf("ev-unlisted-%d", i), Word: w, Ticked: slices.Contains(f.commands, w), InCloud: true, CanEdit: v.CanEdit, Hidden: !f.shows(r, w, ""),
 			When: p.T("form.unlisted_when"), Apart: p.T("form.unlisted_changed")}
 		kept += count(row.Ticked)
-		if f.shows(r, w, "") {
-			key := unlistedKey{i, eventKey{w, row.Ticked, true, v.CanEdit}}
-			group.Rows = append(group.Rows, views.Row[views.EventRow]{Key: key, Make: func() views.EventRow { return row }})
-		} else if row.Ticked {
-			v.Hidden = append(v.Hidden, w)
-		}
+		group.Shown = group.Shown || !row.Hidden
+		key := unlistedKey{i, eventKey{w, row.Ticked, true, v.CanEdit, row.Hidden}}
+		group.Rows = append(group.Rows, views.Row[views.EventRow]{Key: key, Make: func() views.EventRow { return row }})
 	}
 	group.Count = p.N("form.kept_n", kept)
 	if len(group.Rows) > 0 {
@@ -533,8 +526,8 @@ func readNotice(p *i18n.Printer, view changes.View) *views.Notice {
 		return nil
 	case view.Reply.HasCode:
 		code := view.Reply.ErrorCode
-		return &views.Notice{Level: "bad", Title: p.T("callback.refused_title", "Meaning", meaning(p, code), "Code", code), Text: p.T(errorText(code, "do")),
+		return &views.Notice{Level: "bad", Title: p.T("callback.refused_title", "Meaning", meaning(p, code), "Code", code), Text: p.T(errorText(code, "do")), Facts: replyFacts(p, *view.Reply),
 			Link: &views.Link{Href: "/errors/" + itoa64(code), Text: p.T("change.about_code", "Code", code)}}
 	}
-	return &views.Notice{Level: "bad", Title: p.T("callback.unread_title"), Text: p.T("callback.unread_text", "Why", readFailure(p, nil, string(view.Reply.Fault)))}
+	return &views.Notice{Level: "bad", Title: p.T("callback.unread_title"), Text: p.T("callback.unread_text", "Why", readFailure(p, nil, string(view.Reply.Fault))), Facts: replyFacts(p, *view.Reply)}
 }

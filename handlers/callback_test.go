@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/PuerkitoBio/goquery"
 	"github.com/google/go-cmp/cmp"
 
 	"callboard/sandbox"
@@ -64,6 +65,7 @@ func TestFormButtonsKeepWhatIsTyped(t *testing.T) {
 		{"none keeps the policy switch on", "none", "", "", append(slices.Clone(all), policy, foreign), []string{policy, foreign}, false},
 		{"none", "none", "", "", typed, []string{foreign}, false},
 		{"all of what is shown", "all", "destroyroom", "", typed, append(slices.Clone(typed), ended), false},
+		{"all of what is shown by its name", "all", "room DESTROYED", "", typed, append(slices.Clone(typed), ended), false},
 		{"none of what is shown", "none", "CREATEROOM", "", typed, []string{gift, foreign}, false},
 		{"as in the cloud", "cloud", "", "", typed, []string{created, ended, foreign}, false},
 		{"reset", "reset", "", "", typed, []string{created, ended, foreign}, true},
@@ -71,6 +73,7 @@ func TestFormButtonsKeepWhatIsTyped(t *testing.T) {
 		{"a mixed group", "group:room", "", "", []string{created, foreign}, append([]string{foreign}, group("room")...), false},
 		{"a full group", "group:room", "", "", append(group("room"), gift), []string{gift}, false},
 		{"a group behind a filter", "group:room", "destroyroom", "", []string{created}, []string{created, ended}, false},
+		{"a group behind a filter of names", "group:room", "room destroyed", "", []string{created}, []string{created, ended}, false},
 		{"a group nobody has", "group:nothing", "", "", typed, typed, false},
 		{"a button nobody has", "explode", "", "", typed, typed, false},
 		{"read", "read", "", "", typed, typed, false},
@@ -114,6 +117,47 @@ func TestFormButtonsKeepWhatIsTyped(t *testing.T) {
 	}
 	if n := w.writes(); n != 0 {
 		t.Errorf("%d writing calls were made", n)
+	}
+}
+
+// TestFilterHidesRows shows what the filter leaves; the other rows are on the page for the script to count.
+func TestFilterHidesRows(t *testing.T) {
+	w := newWorld(t)
+	w.box.SetCallback(appID, &sandbox.Callback{Url: oldURL, CallbackCommandList: []string{created, ended, foreign}})
+	b := w.as(store.Operator)
+	all := b.get(formOf(appID)).values(".cb-event input[name=command]")
+	for _, test := range []struct {
+		filter, only   string
+		shown, groups  []string
+		nothingMatches bool
+	}{
+		{"", "", all, []string{"blocking", "room", "members", "seats", "shared", "unlisted"}, false},
+		{"room destroyed", "", []string{ended}, []string{"room"}, false},
+		{"pinnotice", "", []string{foreign}, []string{"unlisted"}, false},
+		{"", "changed", []string{gift, ended}, []string{"blocking", "room"}, false},
+		{"nothing has this name", "", nil, nil, true},
+	} {
+		fields := draft(w)
+		fields["command"], fields["do"], fields["filter"] = []string{created, gift, foreign}, []string{"filter"}, []string{test.filter}
+		if test.only != "" {
+			fields["only"] = []string{test.only}
+		}
+		p := b.post(formOf(appID)+"/review", fields)
+		got := p.values(".cb-event input[name=command]")
+		if !slices.Equal(got, all) {
+			t.Errorf("%q: on the page are %q", test.filter, got)
+		}
+		if got := p.values(".cb-group:not([hidden]) .cb-event:not([hidden]) input[name=command]"); !slices.Equal(got, test.shown) {
+			t.Errorf("%q: shown are %q", test.filter, got)
+		}
+		var groups []string
+		p.doc.Find(".cb-group:not([hidden])").Each(func(_ int, g *goquery.Selection) { groups = append(groups, strings.TrimPrefix(g.AttrOr("id", ""), "group-")) })
+		if !slices.Equal(groups, test.groups) {
+			t.Errorf("%q: groups shown are %q", test.filter, groups)
+		}
+		if got := p.count("[data-nomatch]:not([hidden])") == 1; got != test.nothingMatches {
+			t.Errorf("%q: says that nothing matches: %v", test.filter, got)
+		}
 	}
 }
 

@@ -84,6 +84,7 @@ type rejected struct {
 	merging  bool // the three-way form
 	problems changes.Problems
 	reason   string
+	reading  int64
 	url      string
 	commands []string
 }
@@ -175,6 +176,9 @@ func (s *server) renderChange(c echo.Context, status int, e entry, r *rejected) 
 	}
 	effect(&v, k, e)
 	progress(&v, k, e, mayWrite(c, e.SDKAppID))
+	if err := s.threeWay(c, &v, k, e, r); err != nil {
+		return err
+	}
 	if mayWrite(c, e.SDKAppID) && e.app.ArchivedAt == 0 {
 		next(&v, e)
 		driftStep(&v, e, r)
@@ -182,15 +186,13 @@ func (s *server) renderChange(c echo.Context, status int, e entry, r *rejected) 
 	entryLinks(&v, e, mayWrite(c, e.SDKAppID) && e.app.ArchivedAt == 0)
 	if may(c, auth.Admin) && e.Outcome == store.Unknown && e.Settled == "" {
 		v.Close = &views.CloseForm{Action: views.ChangePath(e.Number)}
+		v.Refresh = 0 // without script a new page would take what is typed
 		if r != nil && r.closing {
 			v.Close.Open, v.Close.Reason, v.Close.Error = true, r.reason, r.faults(p)
 		}
 	}
 	v.Links = append(v.Links, views.Link{Href: views.ChangePath(e.Number) + "/bundle", Text: p.T("bundle.title")})
 	explain(&v, e)
-	if err := s.threeWay(c, &v, k, e, r); err != nil {
-		return err
-	}
 	difference(&v, e)
 	exchange(&v, e)
 	s.curl(&v, e)
@@ -351,7 +353,7 @@ func progress(v *views.ChangePage, k clock, e entry, operator bool) {
 	default:
 		return
 	}
-	v.Refresh = pageRefresh
+	v.Live, v.Refresh = true, pageRefresh
 }
 
 // next offers what to do now. Every button makes a new plan; nothing is sent before it is reviewed.
@@ -366,7 +368,7 @@ func next(v *views.ChangePage, e entry) {
 	n := &views.NextStep{Action: views.ChangePath(e.Number), Links: []views.Link{form}}
 	var id string
 	switch {
-	case e.Wanted == "" || e.Open():
+	case e.Wanted == "" || e.Open() || v.Three != nil:
 		return
 	case e.refusedWith(tencent.CodeNoCallback) && e.Kind == store.KindChange:
 		id, n.Buttons = "create", []views.Button{{Do: "create", Text: p.T("next.create"), Icon: "plus", Primary: true}}

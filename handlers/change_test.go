@@ -129,6 +129,10 @@ func checkChange(t *testing.T, w *world, row changeRow, who string, p page) {
 	if code != row.code {
 		t.Errorf("%s: code %q is explained, want %q", who, code, row.code)
 	}
+	// Without script a page that renews itself would take what is typed into the form that closes.
+	if p.count("noscript meta") != 0 && p.count("button[value=close]") != 0 {
+		t.Errorf("%s: the page renews itself under a form", who)
+	}
 	got := p.values("main button[name=do]")
 	want := slices.Clone(row.buttons)
 	switch who {
@@ -312,6 +316,33 @@ func TestThreeWay(t *testing.T) {
 	// Support sees the three sides without the button.
 	if p := w.as(store.Support).get(change); p.count("main button[name=do]") != 0 || p.count("table.cb-three") != 1 {
 		t.Error("support has a button, or not the table")
+	}
+}
+
+// TestThreeWayOfStale is about two people who save the same app: the second one's plan is out of date.
+func TestThreeWayOfStale(t *testing.T) {
+	w := newWorld(t)
+	b := w.as(store.Operator)
+	mine := b.plan(appID, newURL, created, members)
+	cloud := "https://somebody.example.com/"
+	b.get(b.apply(b.plan(appID, cloud, created, ended, gift)))
+	change := b.apply(mine)
+	if p := b.get(change); p.count("table.cb-three") != 0 || p.count("button[value=again]") != 1 {
+		t.Error("before anybody looked there are three sides, or no way on")
+	}
+	b.get(formOf(appID))
+	p := b.get(change)
+	three := `form:has(table.cb-three)`
+	if got := p.values(three + " input[type=radio]"); !slices.Equal(got, []string{cloud, newURL}) || p.count("button[value=again]") != 0 {
+		t.Fatalf("URLs to choose from are %q", got)
+	}
+	q := b.press(p, three, url.Values{"do": {"merged"}, "url": {""}})
+	wantStatus(t, q, http.StatusUnprocessableEntity)
+	q = b.press(q, three, url.Values{"do": {"merged"}, "url": {cloud}})
+	wantStatus(t, q, http.StatusSeeOther)
+	b.get(b.apply(q.location()))
+	if now, _ := w.box.Callback(appID); now.Url != cloud || !slices.Equal(now.CallbackCommandList, []string{created, members, gift}) {
+		t.Errorf("the sandbox has %+v", now)
 	}
 }
 

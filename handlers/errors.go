@@ -164,6 +164,7 @@ func (s *server) introduce(c echo.Context) {
 }
 
 func (s *server) renderProblem(c echo.Context, err error, p problem) error {
+	giveBack := errors.Is(err, errFormToken) || p.passes(err) && s.sentForm(c) // before the page takes the form's token
 	b := s.base(c, "problem."+p.id+".title")
 	v := views.ProblemPage{Base: b, Headline: b.Title, Text: b.P.T("problem." + p.id + ".text")}
 	if p.status >= 500 {
@@ -178,7 +179,7 @@ func (s *server) renderProblem(c echo.Context, err error, p problem) error {
 		v.Text = b.P.N("problem.too_many.wait", int(math.Ceil(many.Wait.Minutes())))
 		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(seconds(many.Wait)))
 	}
-	if errors.Is(err, errFormToken) {
+	if giveBack {
 		v.Again = s.again(c, b)
 	}
 	if b.User != nil {
@@ -189,10 +190,20 @@ func (s *server) renderProblem(c echo.Context, err error, p problem) error {
 	return s.render(c, p.status, views.Problem(v))
 }
 
+// passes tells whether the same request may succeed in a moment.
+func (p problem) passes(err error) bool {
+	return p.status == http.StatusServiceUnavailable || errors.Is(err, errInFlight)
+}
+
+// sentForm tells whether there is a form of ours to give back.
+func (s *server) sentForm(c echo.Context) bool {
+	return c.Request().Method == http.MethodPost && s.ownForm(c) && len(c.Request().PostForm) > 0
+}
+
 // secretFields are never sent back to the browser.
 var secretFields = []string{"password", "current", "secret", "code", "token"}
 
-// again gives a form back that was sent with an old token: one more click sends it.
+// again gives a form back that was sent with an old token or at a bad moment: one more click sends it.
 func (s *server) again(c echo.Context, b views.Base) *views.AgainForm {
 	r := c.Request()
 	form := &views.AgainForm{Action: r.URL.Path}

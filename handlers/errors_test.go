@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"callboard/static"
 	"callboard/store"
 )
@@ -137,6 +139,8 @@ func TestStoreGone(t *testing.T) {
 	w := newWorld(t)
 	x := prepare(w)
 	b := w.as(store.Admin)
+	b.get(formOf(appID))
+	fields := withToken(draft(w), b.csrf)
 	stranger := w.browser()
 	stranger.get("/sign-in")
 	calls := len(w.box.Journal())
@@ -158,6 +162,18 @@ func TestStoreGone(t *testing.T) {
 		}
 		if id := p.Header().Get("X-Request-Id"); !strings.Contains(p.text("main"), id) || strings.Contains(p.Body.String(), "database is closed") {
 			t.Errorf("%s: the page has to name the request and keep the cause", name)
+		}
+	}
+	// What was typed is one click away from being sent again, and another site's form is not.
+	given := fieldsOf(b.send(form(formOf(appID)+"/review", fields)).doc.Find("main form"))
+	if diff := cmp.Diff(withToken(fields), withToken(given)); diff != "" || given.Get(csrfField) != fields.Get(csrfField) {
+		t.Errorf("the form given back, whose token is %q (-typed +given):\n%s", given.Get(csrfField), diff)
+	}
+	another := form(formOf(appID)+"/review", fields)
+	another.Header.Set("Sec-Fetch-Site", "cross-site")
+	for name, p := range map[string]page{"another site's form": b.send(another), "a form with a wrong token": requests["a bad token"], "a page": requests["a page"]} {
+		if p.count("main form") != 0 {
+			t.Errorf("%s is given back", name)
 		}
 	}
 	if p := b.get("/readyz"); p.Code != http.StatusServiceUnavailable || p.Body.String() != "not ready\n" {

@@ -78,8 +78,11 @@ func TestGreedyPersonIsToldToWait(t *testing.T) {
 	wantStatus(t, b.get("/events"), http.StatusOK) // takes the last place and leaves it
 	hold("")
 	left := w.effects()
-	for _, p := range []page{b.get("/events"), b.get("/history.jsonl"), b.post("/account", url.Values{"do": {"preferences"}}), b.post(formOf(appID)+"/review", url.Values{"plan": {id}})} {
+	for p, typed := range map[page]string{b.get("/events"): "", b.get("/history.jsonl"): "", b.post("/account", url.Values{"do": {"preferences"}}): "preferences", b.post(formOf(appID)+"/review", url.Values{"plan": {id}}): id} {
 		wantStatus(t, p, http.StatusTooManyRequests)
+		if given := fieldsOf(p.doc.Find("main form")); given.Get("do")+given.Get("plan") != typed {
+			t.Errorf("of %q there is %q to send again", typed, given)
+		}
 		if p.Header().Get("Retry-After") != strconv.Itoa(retryAfter) || p.text("h1") != w.T("problem.in_flight.title") {
 			t.Errorf("Retry-After %q, heading %q", p.Header().Get("Retry-After"), p.text("h1"))
 		}

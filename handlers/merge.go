@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -16,10 +17,11 @@ import (
 
 func (s *server) planMerged(c echo.Context, e entry) error {
 	form := c.Request().PostForm
-	plan, err := s.Changes.PlanMerged(c.Request().Context(), actor(c), e.Number, form.Get("url"), form["command"])
+	reading, _ := strconv.ParseInt(form.Get("reading"), 10, 64)
+	plan, err := s.Changes.PlanMerged(c.Request().Context(), actor(c), e.Number, reading, form.Get("url"), form["command"])
 	var problems changes.Problems
 	if errors.As(err, &problems) {
-		return s.renderChange(c, http.StatusUnprocessableEntity, e, &rejected{problems: problems, url: form.Get("url"), commands: form["command"], merging: true})
+		return s.renderChange(c, http.StatusUnprocessableEntity, e, &rejected{problems: problems, reading: reading, url: form.Get("url"), commands: form["command"], merging: true})
 	}
 	if err != nil {
 		return err
@@ -27,21 +29,25 @@ func (s *server) planMerged(c echo.Context, e entry) error {
 	return seeOther(c, views.AppPath(e.SDKAppID, "/callback/review/"+plan.ID))
 }
 
-// threeWay is for a change that was not sent because the cloud had moved.
+// threeWay is for a change that was not sent because somebody else's came first.
 func (s *server) threeWay(c echo.Context, v *views.ChangePage, k clock, e entry, r *rejected) error {
-	if e.Outcome != store.NotSent || e.Cause != store.CauseMoved || e.Kind != store.KindChange {
+	var reading int64
+	if r != nil {
+		reading = r.reading
+	}
+	m, err := s.Changes.MergeOfChange(c.Request().Context(), e.Change, reading)
+	if errors.Is(err, changes.ErrNothing) {
 		return nil
 	}
-	p := v.P
-	m, err := s.Changes.MergeOfChange(c.Request().Context(), e.Change)
 	if err != nil {
 		return err
 	}
-	t := &views.ThreeWay{Action: views.ChangePath(e.Number), Conflict: m.Conflict(), CloudURL: m.Cloud.URL(), MineURL: m.Mine.URL(), URL: m.URL, CanPlan: mayWrite(c, e.SDKAppID) && e.app.ArchivedAt == 0}
+	p := v.P
+	t := &views.ThreeWay{Action: views.ChangePath(e.Number), Reading: itoa64(m.Reading), Conflict: m.Conflict(), CloudURL: m.Cloud.URL(), MineURL: m.Mine.URL(), URL: m.URL, CanPlan: mayWrite(c, e.SDKAppID) && e.app.ArchivedAt == 0}
 	t.Facts = []views.Fact{{Name: p.T("three.opened"), Text: orElse(m.Opened.URL(), p.T("diff.no_callback")), Mono: true},
 		{Name: p.T("three.cloud"), Text: orElse(m.Cloud.URL(), p.T("diff.no_callback")), Mono: true},
 		{Name: p.T("three.yours"), Text: orElse(m.Mine.URL(), p.T("diff.no_callback")), Mono: true},
-		{Name: p.T("three.read"), Text: k.stamp(e.EndedAt)}}
+		{Name: p.T("three.read"), Text: k.stamp(m.Seen)}}
 	result := m.Commands
 	if r != nil && r.merging {
 		t.Chosen, result = r.url, r.commands

@@ -27,7 +27,7 @@ func (s *server) showToken(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.Changes.LookToken(c.Request().Context(), a.SDKAppID)
+	v, err := s.Changes.PeekToken(c.Request().Context(), a.SDKAppID)
 	if err != nil {
 		return err
 	}
@@ -46,6 +46,12 @@ func (s *server) actOnToken(c echo.Context) error {
 		return s.planToken(c, a, f)
 	case store.RotationLearned, store.RotationSeen, store.RotationDropped:
 		return s.rotation(c, a, s.Store.TickRotation(c.Request().Context(), actor(c), a.SDKAppID, f.do))
+	case "read":
+		v, err := s.Changes.LookToken(c.Request().Context(), a.SDKAppID)
+		if err != nil {
+			return err
+		}
+		return s.renderToken(c, http.StatusOK, a, v, f)
 	case "end":
 		return s.rotation(c, a, s.Store.EndRotation(c.Request().Context(), actor(c), a.SDKAppID))
 	}
@@ -63,7 +69,7 @@ func (s *server) rotation(c echo.Context, a store.App, err error) error {
 func (s *server) planToken(c echo.Context, a store.App, f tokenForm) error {
 	plan, v, err := s.Changes.MakeTokenPlan(c.Request().Context(), actor(c), changes.TokenProposal{SDKAppID: a.SDKAppID, Act: f.do, Token: c.FormValue("token"), Reason: f.reason})
 	if errors.As(err, &f.problems) {
-		if v, err = s.Changes.LookToken(c.Request().Context(), a.SDKAppID); err != nil {
+		if v, err = s.Changes.PeekToken(c.Request().Context(), a.SDKAppID); err != nil {
 			return err
 		}
 		return s.renderToken(c, http.StatusUnprocessableEntity, a, v, f)
@@ -81,6 +87,9 @@ func (s *server) renderToken(c echo.Context, status int, a store.App, t changes.
 	v := views.TokenPage{Base: s.appBase(c, "token.title", "token", a), Action: views.AppPath(a.SDKAppID, "/token"), CheckHref: views.AppPath(a.SDKAppID, "/token/check"), Reason: f.reason, Do: f.do}
 	p, k := v.P, s.clockOf(c, v.P)
 	v.State, v.Text = tokenFacts(k, t)
+	if !t.Known {
+		v.Facts, v.CanRead = replyFacts(p, t.Reply), mayWrite(c, a.SDKAppID) && a.ArchivedAt == 0
+	}
 	v.Set, v.Enabled = t.State.Set, t.State.Enabled
 	v.CanChange = mayWrite(c, a.SDKAppID) && a.ArchivedAt == 0 && t.Known
 	if status == http.StatusConflict && t.Known {
@@ -111,6 +120,8 @@ func tokenFacts(k clock, t changes.TokenView) (views.State, string) {
 	switch {
 	case t.App.ArchivedAt != 0:
 		return views.State{Class: "idle", Icon: "ban", Text: p.T("word.not_known")}, p.T("callback.archived_text")
+	case t.Rested:
+		return views.State{Class: "care", Icon: "alert-triangle", Text: p.T("token.rested")}, p.T("token.rested_text")
 	case !t.Known:
 		return views.State{Class: "bad", Icon: "alert-circle", Text: p.T("token.unread")}, readFailure(p, replyCode(t), string(t.Reply.Fault))
 	case !t.State.Set:
@@ -210,7 +221,7 @@ func (s *server) checkToken(c echo.Context) error {
 	verdict, view, err := s.Changes.CheckSignature(c.Request().Context(), a.SDKAppID, address)
 	p := s.printer(c)
 	if errors.Is(err, changes.ErrNoReading) {
-		n := views.Notice{Level: "bad", Title: p.T("token.unread"), Text: readFailure(p, replyCode(view), string(view.Reply.Fault))}
+		n := views.Notice{Level: "bad", Title: p.T("token.unread"), Text: readFailure(p, replyCode(view), string(view.Reply.Fault)), Facts: replyFacts(p, view.Reply)}
 		return s.renderTokenCheck(c, http.StatusConflict, a, address, []views.Notice{n})
 	}
 	if err != nil {

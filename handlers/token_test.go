@@ -77,6 +77,35 @@ func TestToken(t *testing.T) {
 	})
 }
 
+// TestTokenUnread is about a page that does not know the token: why, what Tencent wrote, and a way to try again.
+func TestTokenUnread(t *testing.T) {
+	w := newWorld(t)
+	b := w.as(store.Operator)
+	w.box.Script(sandbox.Fault{Command: "get_callback_token", Code: 70001, Info: "expired <b>"})
+	p := b.get(tokenOf(appID))
+	if main := p.text("main"); p.text("main .cb-state") != w.T("token.unread") || !strings.Contains(main, "expired <b>") || !strings.Contains(main, "Id-") || !strings.Contains(main, w.T("fact.clock")) {
+		t.Errorf("of a refusal the page says %q", main)
+	}
+	w.box.Script(sandbox.Fault{Command: "get_callback_token", Drop: "before"})
+	for _, want := range []string{"token.unread", "token.rested"} { // the second look does not wait for the silent host
+		calls := len(w.box.Journal())
+		p = b.get(tokenOf(appID))
+		if p.text("main .cb-state") != w.T(want) || (len(w.box.Journal()) == calls) != (want == "token.rested") {
+			t.Errorf("the page says %q, want %q; %d calls", p.text("main .cb-state"), w.T(want), len(w.box.Journal())-calls)
+		}
+	}
+	if p := w.as(store.Support).get(tokenOf(appID)); p.count("main form") != 0 {
+		t.Error("support has a form")
+	}
+	// What was typed stays through trying again.
+	p = b.post(tokenOf(appID), url.Values{"do": {"delete"}, "token": {"x"}, "reason": {"typed"}})
+	wantStatus(t, p, http.StatusUnprocessableEntity)
+	p = b.press(p, "main form", url.Values{"do": {"read"}})
+	if p.text("main .cb-state") != w.T("token.none") || p.attr("#reason", "value") != "typed" {
+		t.Errorf("after another look the page says %q, with the reason %q", p.text("main .cb-state"), p.attr("#reason", "value"))
+	}
+}
+
 func TestTokenRotationPage(t *testing.T) {
 	w := newWorld(t)
 	w.box.SetToken(appID, &sandbox.Token{Token: "the-old-one", IsTokenEnable: true})

@@ -183,6 +183,21 @@ func readFailure(p *i18n.Printer, code *int64, fault string) string {
 	return p.T("fault." + orElse(fault, "shape"))
 }
 
+// replyFacts are what else is known of a refused read: what Tencent wrote, where to ask, and how far the clocks are apart
+// where the signature's time is the trouble.
+func replyFacts(p *i18n.Printer, r tencent.Reply) (list []views.Fact) {
+	if r.ErrorInfo != "" {
+		list = append(list, views.Fact{Name: p.T("fact.wrote"), Text: visible([]byte(r.ErrorInfo)), Mono: true})
+	}
+	if r.RequestID != "" {
+		list = append(list, views.Fact{Name: "RequestId", Text: visible([]byte(r.RequestID)), Mono: true})
+	}
+	if r.HasCode && r.ErrorCode == tencent.CodeSigExpired && r.HasDate {
+		list = append(list, views.Fact{Name: p.T("fact.clock"), Text: clockDifference(p, r.ClockAhead.Milliseconds())})
+	}
+	return list
+}
+
 // meaning is what a code of Tencent means, in a few words.
 func meaning(p *i18n.Printer, code int64) string { return p.T(errorText(code, "meaning")) }
 

@@ -47,6 +47,7 @@ type Notice struct {
 	Level string // ok, bad, care, unsure or info
 	Title string
 	Text  string
+	Facts []Fact
 	Link  *Link
 }
 
