@@ -265,10 +265,23 @@ func (b bundler) about() string {
 		return "unread"
 	case b.Settled != "" && b.closedByHand():
 		return "by_hand"
+	case b.answeredLate():
+		return b.lateOutcome()
 	case b.Settled != "":
 		return "settled_" + b.Settled
 	}
 	return b.Outcome
+}
+
+// lateOutcome is how a change would have ended if its answer had come in time.
+func (b bundler) lateOutcome() string {
+	switch {
+	case b.Settled == store.Applied:
+		return store.Applied
+	case b.ErrorCode != nil:
+		return store.Refused
+	}
+	return store.NotSent
 }
 
 // ticket is a text that can be sent to Tencent support as it is.
@@ -290,7 +303,9 @@ func (b bundler) ticket(p *i18n.Printer) string {
 	line("ActionStatus", b.ActionStatus)
 	line("ErrorCode", digits(b.ErrorCode))
 	line("ErrorInfo", b.ErrorInfo)
-	line("random", digits(b.Attempt))
+	if b.mayHaveGone() {
+		line("random", digits(b.Attempt))
+	}
 	title, _ := b.says(p)
 	fmt.Fprintf(&w, "\n%s\n%s\n", p.T("inquiry.happened"), b.red.text(title))
 	if b.Outcome == store.Unknown && slices.Contains(noAnswer, tencent.Fault(b.Cause)) {

@@ -354,6 +354,11 @@ func TestEveryTicketHasItsTexts(t *testing.T) {
 		entries = append(entries, entry{Change: store.Change{Outcome: store.Unknown, Settled: settled}})
 	}
 	entries = append(entries, entry{Change: store.Change{Outcome: store.Unknown, Settled: store.Overtaken}, steps: []store.Step{{Name: store.StepSettled, Detail: store.CauseByHand}}})
+	refused := int64(100300)
+	for _, late := range []store.Change{{Settled: store.Applied}, {Settled: store.NotApplied, ErrorCode: &refused}, {Settled: store.NotApplied}} {
+		late.Outcome = store.Unknown
+		entries = append(entries, entry{Change: late, steps: []store.Step{{Name: store.StepLate, At: 5}, {Name: store.StepSettled, At: 5}}})
+	}
 	var seen []string
 	for _, e := range entries {
 		about := bundler{entry: e}.about()

@@ -151,7 +151,9 @@ func TestFilterHidesRows(t *testing.T) {
 			t.Errorf("%q: shown are %q", test.filter, got)
 		}
 		var groups []string
-		p.doc.Find(".cb-group:not([hidden])").Each(func(_ int, g *goquery.Selection) { groups = append(groups, strings.TrimPrefix(g.AttrOr("id", ""), "group-")) })
+		p.doc.Find(".cb-group:not([hidden])").Each(func(_ int, g *goquery.Selection) {
+			groups = append(groups, strings.TrimPrefix(g.AttrOr("id", ""), "group-"))
+		})
 		if !slices.Equal(groups, test.groups) {
 			t.Errorf("%q: groups shown are %q", test.filter, groups)
 		}

@@ -36,13 +36,16 @@ type entry struct {
 func (s *server) entry(c echo.Context) (entry, error) {
 	number, err := strconv.ParseInt(c.Param("number"), 10, 64)
 	if err != nil {
-		return entry{}, store.ErrNotFound
+		return entry{}, errNoEntry
 	}
 	return s.entryOf(c.Request().Context(), number)
 }
 
 func (s *server) entryOf(ctx context.Context, number int64) (e entry, err error) {
 	whole, err := s.Store.WholeEntry(ctx, number)
+	if errors.Is(err, store.ErrNotFound) {
+		return e, errNoEntry
+	}
 	if err != nil {
 		return e, err
 	}
@@ -248,6 +251,8 @@ func (e entry) headline() string {
 		return e.Kind
 	case e.Settled == store.Overtaken && e.closedByHand():
 		return "by_hand"
+	case e.answeredLate():
+		return "late_" + e.Settled
 	case e.Settled != "":
 		return "settled_" + e.Settled
 	case e.Outcome == store.Unknown && e.ErrorCode != nil && e.Cause == "":
@@ -290,6 +295,12 @@ func known(cause string, list ...string) string {
 
 func (e entry) closedByHand() bool {
 	return slices.ContainsFunc(e.steps, func(st store.Step) bool { return st.Name == store.StepSettled && st.Detail == store.CauseByHand })
+}
+
+// answeredLate tells whether the answer itself settled a change that had been taken for left over: its writer came back.
+func (e entry) answeredLate() bool {
+	late := slices.IndexFunc(e.steps, func(st store.Step) bool { return st.Name == store.StepLate })
+	return late >= 0 && late+1 < len(e.steps) && e.steps[late+1].Name == store.StepSettled && e.steps[late+1].At == e.steps[late].At
 }
 
 func upperWhat(p *i18n.Printer, e entry) string {

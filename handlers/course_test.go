@@ -65,6 +65,12 @@ func TestMissingStepsOfADeadProcess(t *testing.T) {
 	must(t, w.store.CloseChange(t.Context(), store.Console, number, store.Ending{Outcome: store.Applied, Reply: &store.Reply{Call: "update_callback", ErrorCode: &code, RequestID: "Id-late"},
 		Steps: []store.Step{{Name: store.StepSent}, {Name: store.StepAnswered, Code: &code}}}))
 	checkCourse(t, w, change, nil, []string{"step.due_read_back"})
+	if p, want := b.get(change), w.headlineLike("late_applied", nil); !strings.HasPrefix(p.text("h1"), want) {
+		t.Errorf("the headline is %q, want %q…", p.text("h1"), want)
+	}
+	if _, texts, _ := unzip(t, b.post(change+"/bundle", nil)); !strings.Contains(texts["ticket.en.txt"], w.T("inquiry.ask.applied")) {
+		t.Errorf("the ticket asks:\n%s", texts["ticket.en.txt"])
+	}
 }
 
 func checkCourse(t *testing.T, w *world, change string, missing, due []string) {

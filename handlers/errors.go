@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"net/url"
@@ -25,6 +26,7 @@ var (
 	errLink        = errors.New("the link was used, has expired or never was")
 	errCrossOrigin = errors.New("the request comes from another site")
 	errFormToken   = errors.New("the form's token is missing or old")
+	errNoEntry     = fmt.Errorf("no entry of the history: %w", store.ErrNotFound)
 	errPanic       = errors.New("a programming error")
 )
 
@@ -50,6 +52,8 @@ func problemOf(err error) problem {
 	switch {
 	case errors.As(err, &many):
 		return problem{http.StatusTooManyRequests, "too_many"}
+	case errors.Is(err, errNoEntry):
+		return problem{http.StatusNotFound, "no_entry"}
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, changes.ErrPlanGone):
 		return problem{http.StatusNotFound, "not_found"}
 	case errors.Is(err, store.ErrArchived):

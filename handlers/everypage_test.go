@@ -129,6 +129,15 @@ func checkPage(t *testing.T, name string, p page) {
 	if n := p.count(`input[name=password]:not([autocomplete$="-password"]), input[name=password][maxlength], input[name=password][readonly]`); n > 0 {
 		t.Errorf("%s: %d password fields that a password manager does not fill", name, n)
 	}
+	p.doc.Find(".is-invalid").Each(func(_ int, field *goquery.Selection) {
+		why := 0
+		for _, id := range strings.Fields(field.AttrOr("aria-describedby", "")) {
+			why += p.count("#" + id + ".cb-err")
+		}
+		if field.AttrOr("aria-invalid", "") != "true" || why == 0 && field.AttrOr("type", "") != "checkbox" {
+			t.Errorf("%s: nobody who listens is told that %q is wrong, or why", name, field.AttrOr("id", ""))
+		}
+	})
 	seen := map[string]bool{}
 	p.doc.Find("*").Each(func(_ int, s *goquery.Selection) {
 		node := s.Get(0)

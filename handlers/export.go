@@ -85,9 +85,14 @@ func (s *server) exportHistory(c echo.Context, f format) error {
 	r.Header().Set(echo.HeaderContentDisposition, `attachment; filename="callboard-history.`+f.name+`"`)
 	out := bufio.NewWriterSize(r, 32<<10)
 	each, end := f.begin(out)
-	err = s.Store.EachEntry(ctx, u.filter, func(e store.ExportEntry) error {
+	err = s.Store.EachStep(ctx, u.filter, func(step []store.ExportEntry) error {
 		allowAnswer(c)
-		return each(export(e))
+		for _, e := range step {
+			if err := each(export(e)); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil && !r.Committed {
 		r.Header().Del(echo.HeaderContentDisposition)
@@ -210,7 +215,7 @@ func export(e store.ExportEntry) exported {
 	x := exported{Number: e.Number, Kind: e.Kind, SDKAppID: e.SDKAppID, App: e.App, Region: e.Region, Host: text(e.Host), Call: text(e.Call), Random: e.Attempt,
 		Outcome: text(e.Outcome), Settled: text(e.Settled), StartedAt: moment(e.StartedAt), EndedAt: moment(e.EndedAt), SettledAt: moment(e.SettledAt), DurationMS: e.DurationMS,
 		HTTPStatus: e.HTTPStatus, ActionStatus: text(e.ActionStatus), ErrorCode: e.ErrorCode, RequestID: text(e.RequestID), Who: text(e.Who), Reason: text(e.Reason)}
-	if e.ErrorCode != nil {
+	if e.ErrorCode != nil || e.ErrorInfo != "" {
 		x.ErrorInfo = &e.ErrorInfo
 	}
 	if e.Kind != store.KindToken {

@@ -63,7 +63,7 @@ func (s *server) changeFacts(p *i18n.Printer, k clock, e entry) []views.Fact {
 		add(e.acted(), views.Fact{Name: p.T("fact.code"), Text: p.T("word.none")})
 	}
 	add(e.ActionStatus != "", views.Fact{Name: "ActionStatus", Text: e.ActionStatus, Mono: true})
-	add(e.ErrorCode != nil && e.acted(), views.Fact{Name: "ErrorInfo", Text: orElse(visible([]byte(e.ErrorInfo)), p.T("word.empty")), Mono: e.ErrorInfo != ""})
+	add((e.ErrorCode != nil || e.ErrorInfo != "") && e.acted(), views.Fact{Name: "ErrorInfo", Text: orElse(visible([]byte(e.ErrorInfo)), p.T("word.empty")), Mono: e.ErrorInfo != ""})
 	add(e.Call != "", views.Fact{Name: p.T("fact.call"), Text: e.Call, Mono: true})
 	add(true, views.Fact{Name: p.T("app.app"), Text: e.App + p.T("join.comma") + itoa64(e.SDKAppID)})
 	add(true, views.Fact{Name: p.T("app.region"), Text: s.regionName(p, e.Region)})

@@ -332,7 +332,7 @@ func historyRow(k clock, c store.Entry) views.HistoryRow {
 	r := views.HistoryRow{Number: "#" + itoa64(c.Number), Href: views.ChangePath(c.Number), Time: k.clockTime(c.StartedAt),
 		Env: views.Env{Class: c.Environment, Word: p.T("environment." + c.Environment)}, App: c.App,
 		AppTitle: p.T("environment."+c.Environment) + " · " + itoa64(c.SDKAppID), Who: orElse(c.Who, p.T("word.console")),
-		What: what(p, c.Kind, c.Summary), State: stateOf(p, c.Kind, c.Outcome, c.Settled), RequestID: shortID(c.RequestID), FullID: c.RequestID}
+		What: what(p, c.Kind, c.Summary), State: stateOf(p, c.Kind, c.Outcome, c.Settled), RequestID: shortID(c.RequestID)}
 	if c.ErrorCode != nil {
 		r.Code = itoa64(*c.ErrorCode)
 	}
@@ -342,12 +342,12 @@ func historyRow(k clock, c store.Entry) views.HistoryRow {
 	return r
 }
 
-// shortID keeps the beginning and the counter of a RequestId, which is what people compare.
-func shortID(id string) string {
+// shortID shows the beginning and the counter of a RequestId, which is what people compare.
+func shortID(id string) views.ShortID {
 	text := strings.TrimPrefix(id, "Id-")
 	dash := strings.LastIndexByte(text, '-')
-	if len(text) < 16 || dash < 0 {
-		return id
+	if len(text) < 16 || dash < 8 {
+		return views.ShortID{Whole: id, Head: id}
 	}
-	return text[:8] + "…" + text[dash+1:]
+	return views.ShortID{Whole: id, Before: id[:len(id)-len(text)], Head: text[:8], Between: text[8 : dash+1], Tail: text[dash+1:]}
 }

@@ -256,8 +256,11 @@ func (t *tx) addSteps(number int64, steps []Step) {
 	t.queue(`INSERT INTO change_steps (number, seq, at, step, code, detail) VALUES `+strings.Join(rows, ", "), args...)
 }
 
-// searchLimit bounds what a search looks through of an entry, in bytes.
-const searchLimit = 2000
+// searchLimit bounds what a search looks through of an entry, in bytes: two of the longest URLs, every word and a reason fit.
+const searchLimit = 8000
+
+// errorInfoLimit is as much of what Tencent wrote as a client keeps, in bytes.
+const errorInfoLimit = 8 << 10
 
 // Searchable is what a search for words finds an entry by.
 func Searchable(c Change, about []string) string {
@@ -392,7 +395,7 @@ func (t *tx) hear(c *Change, e Ending) (err error) {
 		return nil
 	}
 	c.Call, c.DurationMS, c.HTTPStatus, c.ActionStatus = r.Call, &r.DurationMS, r.HTTPStatus, Text(r.ActionStatus, 64)
-	c.ErrorCode, c.ErrorInfo, c.RequestID, c.ClockAheadMS = r.ErrorCode, Text(r.ErrorInfo, 2048), Text(r.RequestID, requestIDLimit), r.ClockAheadMS
+	c.ErrorCode, c.ErrorInfo, c.RequestID, c.ClockAheadMS = r.ErrorCode, Text(r.ErrorInfo, errorInfoLimit), Text(r.RequestID, requestIDLimit), r.ClockAheadMS
 	t.queue(`INSERT INTO exchanges (number, request, answer, answer_size, answer_cut) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (number) DO NOTHING`,
 		c.Number, notNil(r.Request), notNil(r.Answer), r.AnswerSize, flag(r.AnswerCut))
 	return nil

@@ -306,7 +306,7 @@ func TestAnyAnswerCanBeStored(t *testing.T) {
 			Reply: &store.Reply{Call: "update_callback", ActionStatus: odd, ErrorInfo: odd, RequestID: odd, Request: []byte(odd), Answer: []byte(odd)}}
 		f.end(n, e)
 		c := f.change(n)
-		same(t, "texts", []string{store.Text(odd, 64), store.Text(odd, 2048), store.Text(odd, 256)}, []string{c.ActionStatus, c.ErrorInfo, c.RequestID})
+		same(t, "texts", []string{store.Text(odd, 64), store.Text(odd, 8<<10), store.Text(odd, 256)}, []string{c.ActionStatus, c.ErrorInfo, c.RequestID})
 		x, err := storetest.Exchange(ctx(t), f.Store, n)
 		f.must(err)
 		same(t, "answer", store.Exchange{Request: []byte(odd), Answer: []byte(odd)}, x)

@@ -377,8 +377,9 @@ func scanExportEntry(r scanner) (ExportEntry, error) {
 // exportStep is how many entries are read at a time, so that no connection is held while they are written.
 const exportStep = 500
 
-// EachEntry calls f for every selected entry, newest first. While it does, the next entries are read.
-func (s *Store) EachEntry(ctx context.Context, f Filter, each func(ExportEntry) error) error {
+// EachStep gives all selected entries, newest first, step by step. A step may be empty, where a search for words passed many
+// entries by. While one is worked on, the next is read.
+func (s *Store) EachStep(ctx context.Context, f Filter, each func([]ExportEntry) error) error {
 	type step struct {
 		list []ExportEntry
 		err  error
@@ -409,10 +410,8 @@ func (s *Store) EachEntry(ctx context.Context, f Filter, each func(ExportEntry) 
 		if st.err != nil {
 			return st.err
 		}
-		for _, e := range st.list {
-			if err := each(e); err != nil {
-				return err
-			}
+		if err := each(st.list); err != nil {
+			return err
 		}
 	}
 	return ctx.Err()

@@ -263,21 +263,20 @@ func TestPagingIsStableWhileRowsAreAdded(t *testing.T) {
 	})
 }
 
-func TestEachEntry(t *testing.T) {
+func TestEachStep(t *testing.T) {
 	both(t, func(t *testing.T, db storetest.Database) {
 		f := past(t, db)
 		f.many(1193)
 		var got []int64
-		f.must(f.EachEntry(ctx(t), store.Filter{Limit: 3}, func(e store.ExportEntry) error {
-			got = append(got, e.Number)
-			row := f.change(e.Number)
-			for digest, c := range map[string]*store.Configuration{row.Previous: e.Previous, row.Wanted: e.Wanted} {
-				if (digest == "") != (c == nil) || (c != nil && c.Digest() != digest) {
-					t.Errorf("entry %d: configuration %v for %q", e.Number, c, digest)
+		f.must(f.EachStep(ctx(t), store.Filter{Limit: 3}, func(step []store.ExportEntry) error {
+			for _, e := range step {
+				got = append(got, e.Number)
+				row := f.change(e.Number)
+				for digest, c := range map[string]*store.Configuration{row.Previous: e.Previous, row.Wanted: e.Wanted} {
+					if (digest == "") != (c == nil) || (c != nil && c.Digest() != digest) {
+						t.Errorf("entry %d: configuration %v for %q", e.Number, c, digest)
+					}
 				}
-			}
-			if e.Number%100 != 0 {
-				return nil
 			}
 			// Writing goes on meanwhile.
 			return f.Ping(ctx(t))
@@ -290,21 +289,20 @@ func TestEachEntry(t *testing.T) {
 			}
 		}
 		stop, calls := errors.New("gone"), 0
-		err := f.EachEntry(ctx(t), store.Filter{}, func(store.ExportEntry) error { calls++; return stop })
+		err := f.EachStep(ctx(t), store.Filter{}, func([]store.ExportEntry) error { calls++; return stop })
 		if !errors.Is(err, stop) || calls != 1 {
 			t.Errorf("after an error: %v, %d calls", err, calls)
 		}
 		// A page that is closed gets no export that looks whole.
 		gone, leave := context.WithCancel(ctx(t))
 		calls = 0
-		err = f.EachEntry(gone, store.Filter{}, func(store.ExportEntry) error {
-			if calls++; calls == 100 {
-				leave()
-			}
+		err = f.EachStep(gone, store.Filter{}, func([]store.ExportEntry) error {
+			calls++
+			leave()
 			return nil
 		})
-		if !errors.Is(err, context.Canceled) || calls == 1200 {
-			t.Errorf("given up: %v, %d calls", err, calls)
+		if !errors.Is(err, context.Canceled) || calls != 1 {
+			t.Errorf("given up: %v, %d steps", err, calls)
 		}
 	})
 }
@@ -316,17 +314,18 @@ func TestLooksAreBounded(t *testing.T) {
 		name  string
 		f     store.Filter
 		want  int // entries in all
-		looks int
+		looks int // that pages of 50 take
+		steps int // of an export
 	}{
-		{"words that every row has", store.Filter{Words: []string{"word"}}, 900, 19},
-		{"words that one row in nine has", store.Filter{Words: []string{"word", "ninth"}}, 100, 9},
-		{"words that no row has", store.Filter{Words: []string{"nowhere"}}, 0, 9},
-		{"an app and a state", store.Filter{SDKAppID: aurora, State: store.Refused}, 100, 9},
-		{"an app and words that are rare in it", store.Filter{SDKAppID: borea, Words: []string{"word"}}, 0, 1},
-		{"words within a time", store.Filter{Words: []string{"word"}, From: 851_000}, 50, 2},
-		{"words above a number", store.Filter{Words: []string{"nowhere"}, After: 880}, 0, 1},
-		{"an id needs no bound", store.Filter{RequestID: "Id-many-77", State: store.Applied}, 10, 1},
-		{"a single filter needs no bound", store.Filter{State: store.Refused}, 100, 3},
+		{"words that every row has", store.Filter{Words: []string{"word"}}, 900, 19, 9},
+		{"words that one row in nine has", store.Filter{Words: []string{"word", "ninth"}}, 100, 9, 9},
+		{"words that no row has", store.Filter{Words: []string{"nowhere"}}, 0, 9, 9},
+		{"an app and a state", store.Filter{SDKAppID: aurora, State: store.Refused}, 100, 9, 9},
+		{"an app and words that are rare in it", store.Filter{SDKAppID: borea, Words: []string{"word"}}, 0, 1, 1},
+		{"words within a time", store.Filter{Words: []string{"word"}, From: 851_000}, 50, 2, 1},
+		{"words above a number", store.Filter{Words: []string{"nowhere"}, After: 880}, 0, 1, 1},
+		{"an id needs no bound", store.Filter{RequestID: "Id-many-77", State: store.Applied}, 10, 1, 1},
+		{"a single filter needs no bound", store.Filter{State: store.Refused}, 100, 3, 1},
 	}
 	both(t, func(t *testing.T, db storetest.Database) {
 		f := newFixture(t, db)
@@ -356,10 +355,12 @@ func TestLooksAreBounded(t *testing.T) {
 			if len(seen) != test.want || looks != test.looks {
 				t.Errorf("%s: %d entries in %d looks, want %d in %d", test.name, len(seen), looks, test.want, test.looks)
 			}
-			test.f.Before, looks = 0, 0
-			f.must(f.EachEntry(ctx(t), test.f, func(store.ExportEntry) error { looks++; return nil }))
-			if looks != test.want {
-				t.Errorf("%s: an export has %d entries, want %d", test.name, looks, test.want)
+			// An export goes on over what a look found nothing in, and tells of each.
+			test.f.Before = 0
+			entries, steps := 0, 0
+			f.must(f.EachStep(ctx(t), test.f, func(step []store.ExportEntry) error { entries, steps = entries+len(step), steps+1; return nil }))
+			if entries != test.want || steps != test.steps {
+				t.Errorf("%s: an export has %d entries in %d steps, want %d in %d", test.name, entries, steps, test.want, test.steps)
 			}
 		}
 	})

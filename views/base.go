@@ -122,6 +122,14 @@ func class(list ...string) templ.OrderedAttributes {
 	return templ.OrderedAttributes{{Key: "class", Value: strings.TrimSpace(strings.Join(list, " "))}}
 }
 
+// field has the classes of an input, and says of one that is wrong that it is.
+func field(wrong bool, classes ...string) templ.OrderedAttributes {
+	if !wrong {
+		return class(classes...)
+	}
+	return append(class(append(classes, "is-invalid")...), templ.KeyValue[string, any]{Key: "aria-invalid", Value: "true"})
+}
+
 // voidClass marks a cell without a value, which vanishes where rows are folded.
 func voidClass(value string, list ...string) templ.OrderedAttributes {
 	if value == "" {
