@@ -1,0 +1,88 @@
+package handlers
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var (
+	onlyDate  = regexp.MustCompile(`^\d{4}[-/]\d\d[-/]\d\d$`)
+	onlyClock = regexp.MustCompile(`(?i)^\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:z|[+-]\d\d:\d\d)?$`)
+)
+
+// ownZone ends a time that says its zone.
+var ownZone = regexp.MustCompile(`(?i)(?:z|[+-]\d\d:\d\d)$`)
+
+// time understands from: and to:. A day is another one to a colleague elsewhere who is sent the address, so the zone is said.
+func (u *understood) time(i int, k clock) {
+	t := u.terms[i]
+	from, to, ok := k.span(t.value)
+	if !ok {
+		id := "date"
+		if likeTime.MatchString(t.value) {
+			id = "no_date"
+		}
+		u.ignore(id, t.raw)
+		return
+	}
+	if t.name == "from" {
+		u.filter.From = from
+	} else {
+		u.filter.To = to
+	}
+	value := t.value
+	if from != to && !ownZone.MatchString(value) {
+		value += " (" + k.zoneName(from) + ")"
+		u.zoned = true
+	}
+	u.add(t.name, value, i)
+}
+
+// likeTime is written like a day or a time, which may still be none.
+var likeTime = regexp.MustCompile(`^\d{4}[-/]\d\d[-/]\d\d(?:$|[Tt])`)
+
+// aloneOrTime tells whether a term without a name is a day or a time, or stands alone and is written like one.
+func (u *understood) aloneOrTime(i int, k clock) bool {
+	_, _, ok := k.span(u.terms[i].value)
+	return likeTime.MatchString(u.terms[i].value) && (ok || len(u.terms) == 1)
+}
+
+// day understands a day or a time without a name: from its beginning to its end.
+func (u *understood) day(i int, k clock) {
+	for _, name := range []string{"from", "to"} {
+		u.terms[i].name = name
+		u.time(i, k)
+		if len(u.chips) == 0 {
+			return // there is none, which is said once
+		}
+	}
+}
+
+// span is a day, a minute or a second in the person's zone or one that it names, as logs and exports write them, or an age
+// such as 3d or 12h, as Unix milliseconds from and to.
+func (k clock) span(text string) (from, to int64, ok bool) {
+	if n, err := strconv.Atoi(strings.TrimRight(text, "dh")); err == nil && n > 0 && n < 100_000 && len(text) == len(strconv.Itoa(n))+1 {
+		unit := time.Hour
+		if strings.HasSuffix(text, "d") {
+			unit *= 24
+		}
+		at := k.now.Add(-time.Duration(n) * unit).UnixMilli()
+		return at, at, true
+	}
+	text = strings.ReplaceAll(text, "/", "-")
+	if t, err := time.ParseInLocation("2006-01-02", text, k.zone); err == nil {
+		return t.UnixMilli(), t.AddDate(0, 0, 1).UnixMilli(), true
+	}
+	for _, x := range []struct {
+		layout string
+		unit   time.Duration
+	}{{"2006-01-02T15:04", time.Minute}, {"2006-01-02T15:04Z07:00", time.Minute}, {"2006-01-02T15:04:05", time.Second}, {time.RFC3339, time.Second}} {
+		// Seconds may have a fraction.
+		if t, err := time.ParseInLocation(x.layout, strings.ToUpper(text), k.zone); err == nil {
+			return t.UnixMilli(), t.Add(x.unit).UnixMilli(), true
+		}
+	}
+	return 0, 0, false
+}
