@@ -26,11 +26,15 @@ func (s *server) showAccount(c echo.Context) error {
 	return s.render(c, http.StatusOK, views.Account(v))
 }
 
+// shortcutsOff is what a person chose for whom keys alone do nothing.
+const shortcutsOff = "off"
+
 func (s *server) accountPage(c echo.Context) (views.AccountPage, error) {
 	u := sessionOf(c).User
 	v := views.AccountPage{Base: s.base(c, "account.title")}
 	v.Languages = options(append([]string{""}, i18n.Languages...), u.Language, func(l string) string { return v.P.T("language." + orSystem(l)) })
 	v.Themes = options([]string{"", "light", "dark"}, u.Theme, func(t string) string { return v.P.T("theme." + orSystem(t)) })
+	v.Shortcuts = options([]string{"", shortcutsOff}, u.Shortcuts, func(k string) string { return v.P.T("shortcuts." + orElse(k, "on")) })
 	v.Zones = options(append([]string{""}, zones...), u.TimeZone, func(z string) string {
 		if z == "" {
 			return v.P.T("account.zone_default", "Zone", s.Zone.String())
@@ -91,8 +95,9 @@ func (s *server) saveAccount(c echo.Context) error {
 	case "end", "end_others":
 		return s.endSessions(c)
 	}
-	p := store.Preferences{Language: c.FormValue("language"), Theme: c.FormValue("theme"), TimeZone: c.FormValue("time_zone")}
-	if !slices.Contains(append([]string{""}, i18n.Languages...), p.Language) || !slices.Contains([]string{"", "light", "dark"}, p.Theme) {
+	p := store.Preferences{Language: c.FormValue("language"), Theme: c.FormValue("theme"), TimeZone: c.FormValue("time_zone"), Shortcuts: c.FormValue("shortcuts")}
+	if !slices.Contains(append([]string{""}, i18n.Languages...), p.Language) || !slices.Contains([]string{"", "light", "dark"}, p.Theme) ||
+		!slices.Contains([]string{"", shortcutsOff}, p.Shortcuts) {
 		return echo.NewHTTPError(http.StatusBadRequest)
 	}
 	if _, err := time.LoadLocation(p.TimeZone); err != nil || (p.TimeZone != "" && !slices.Contains(zones, p.TimeZone)) {

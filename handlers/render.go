@@ -38,7 +38,7 @@ func (s *server) base(c echo.Context, title string) views.Base {
 	b.CSRF, _ = c.Get(csrfKey).(string)
 	b.Theme = s.theme(c)
 	if v := sessionOf(c); v != nil {
-		b.User = &views.User{Name: v.User.Name, Role: p.T("role." + v.User.Role), Admin: auth.Admin.Allows(v.User.Role)}
+		b.User = &views.User{Name: v.User.Name, Role: p.T("role." + v.User.Role), Admin: auth.Admin.Allows(v.User.Role), Keyless: v.User.Shortcuts == shortcutsOff}
 		n := s.attentionNow(c.Request().Context())
 		b.Unknown, b.Drifted = n.Unknown, n.Drifted
 	}

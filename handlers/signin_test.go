@@ -300,16 +300,19 @@ func TestPasswordChange(t *testing.T) {
 func TestPreferences(t *testing.T) {
 	w := newWorld(t)
 	b := w.as(store.Support)
-	for _, bad := range []url.Values{{"language": {"fr"}}, {"theme": {"pink"}}, {"time_zone": {"Mars/Base"}}, {"time_zone": {"../../etc/passwd"}}, {"time_zone": {"Local"}}, {"language": {"zh-Hans\x00"}}} {
+	for _, bad := range []url.Values{{"language": {"fr"}}, {"theme": {"pink"}}, {"time_zone": {"Mars/Base"}}, {"time_zone": {"../../etc/passwd"}}, {"time_zone": {"Local"}}, {"language": {"zh-Hans\x00"}}, {"shortcuts": {"on"}}} {
 		bad.Set("do", "preferences")
 		wantStatus(t, b.post("/account", bad), http.StatusBadRequest)
 		b.get("/account")
 	}
-	wantSeeOther(t, b.post("/account", url.Values{"do": {"preferences"}, "language": {"zh-Hans"}, "theme": {"dark"}, "time_zone": {"Asia/Shanghai"}}), "/account?saved=1")
+	wantSeeOther(t, b.post("/account", url.Values{"do": {"preferences"}, "language": {"zh-Hans"}, "theme": {"dark"}, "time_zone": {"Asia/Shanghai"}, "shortcuts": {"off"}}), "/account?saved=1")
 	p := b.get("/account")
-	got := []string{p.attr("html", "lang"), p.attr("html", "data-bs-theme"), p.attr("#language option[selected]", "value"), p.attr("#theme option[selected]", "value"), p.attr("#time_zone option[selected]", "value")}
-	if want := []string{"zh-Hans", "dark", "zh-Hans", "dark", "Asia/Shanghai"}; !slices.Equal(got, want) {
+	got := []string{p.attr("html", "lang"), p.attr("html", "data-bs-theme"), p.attr("#language option[selected]", "value"), p.attr("#theme option[selected]", "value"), p.attr("#time_zone option[selected]", "value"), p.attr("#shortcuts option[selected]", "value"), p.attr("html", "data-keys")}
+	if want := []string{"zh-Hans", "dark", "zh-Hans", "dark", "Asia/Shanghai", "off", "off"}; !slices.Equal(got, want) {
 		t.Errorf("the page has %q, want %q", got, want)
+	}
+	if p.count("kbd") != 0 || w.as(store.Operator).get("/account").count("html[data-keys]") != 0 {
+		t.Error("the page names a key that does nothing, or nobody has keys")
 	}
 	if p := b.get("/history"); !strings.Contains(p.Body.String(), "UTC+8") && p.count("table") > 0 {
 		t.Error("times are not in the zone that was chosen")

@@ -47,8 +47,8 @@ const livingLink = `FROM links l JOIN users u ON u.id = l.user_id WHERE l.id = $
 // LinkOwner finds whose link this is; ErrNotFound when it was used, has expired or never was.
 func (s *Store) LinkOwner(ctx context.Context, id string) (User, error) {
 	var u User
-	err := s.row(ctx, `SELECT u.id, u.name, u.password, u.role, u.language, u.theme, u.time_zone, u.created_at `+livingLink, id).
-		Scan(&u.ID, &u.Name, &u.Password, &u.Role, &u.Language, &u.Theme, &u.TimeZone, &u.CreatedAt)
+	err := s.row(ctx, `SELECT u.id, u.name, u.password, u.role, u.language, u.theme, u.time_zone, u.shortcuts, u.created_at `+livingLink, id).
+		Scan(&u.ID, &u.Name, &u.Password, &u.Role, &u.Language, &u.Theme, &u.TimeZone, &u.Shortcuts, &u.CreatedAt)
 	return found(u, err)
 }
 

@@ -81,11 +81,11 @@ func (s *Store) Session(ctx context.Context, id string, l SessionLimits) (Sessio
 	var fresh, limited int64
 	u := &v.User
 	err := s.row(ctx, `SELECT s.id, s.started_at, s.used_at, CASE WHEN s.used_at > {now} - 60000 THEN 1 ELSE 0 END,
-			u.id, u.name, u.password, u.role, u.language, u.theme, u.time_zone, u.created_at, u.limited
+			u.id, u.name, u.password, u.role, u.language, u.theme, u.time_zone, u.shortcuts, u.created_at, u.limited
 		FROM sessions s JOIN users u ON u.id = s.user_id
 		WHERE s.id = $1 AND s.used_at > {now} - CAST($2 AS BIGINT) AND s.started_at > {now} - CAST($3 AS BIGINT) AND u.disabled_at IS NULL`,
 		id, l.Idle.Milliseconds(), l.Absolute.Milliseconds()).
-		Scan(&v.ID, &v.StartedAt, &v.UsedAt, &fresh, &u.ID, &u.Name, &u.Password, &u.Role, &u.Language, &u.Theme, &u.TimeZone, &u.CreatedAt, &limited)
+		Scan(&v.ID, &v.StartedAt, &v.UsedAt, &fresh, &u.ID, &u.Name, &u.Password, &u.Role, &u.Language, &u.Theme, &u.TimeZone, &u.Shortcuts, &u.CreatedAt, &limited)
 	v.Fresh, u.Limited = fresh == 1, limited == 1
 	if err == nil && u.Limited {
 		u.Apps, err = s.appsOf(ctx, u.ID)

@@ -14,6 +14,7 @@ type User struct {
 	Language   string
 	Theme      string
 	TimeZone   string
+	Shortcuts  string
 	CreatedAt  int64
 	DisabledAt int64 // 0: not disabled
 	Limited    bool  // writing reaches only Apps
@@ -36,6 +37,7 @@ type NewUser struct {
 // Preferences are what a person chose for their own pages; "" means as the browser or the console says.
 type Preferences struct {
 	Language, Theme, TimeZone string
+	Shortcuts                 string // "off": keys alone do nothing
 }
 
 // FirstAdmin adds the first person of an empty console. It fails with ErrDuplicate once anybody exists, however many try at once.
@@ -88,12 +90,12 @@ func (t *tx) insertUser(u NewUser) (int64, error) {
 	return id, err
 }
 
-const userColumns = `id, name, password, role, language, theme, time_zone, created_at, disabled_at`
+const userColumns = `id, name, password, role, language, theme, time_zone, shortcuts, created_at, disabled_at`
 
 func scanUser(r scanner) (User, error) {
 	var u User
 	var disabled sql.NullInt64
-	err := r.Scan(&u.ID, &u.Name, &u.Password, &u.Role, &u.Language, &u.Theme, &u.TimeZone, &u.CreatedAt, &disabled)
+	err := r.Scan(&u.ID, &u.Name, &u.Password, &u.Role, &u.Language, &u.Theme, &u.TimeZone, &u.Shortcuts, &u.CreatedAt, &disabled)
 	u.DisabledAt = disabled.Int64
 	return u, err
 }
@@ -113,7 +115,7 @@ func (s *Store) HasUsers(ctx context.Context) (bool, error) {
 // SetPreferences keeps what a person chose for their own pages.
 func (s *Store) SetPreferences(ctx context.Context, a Actor, id int64, p Preferences) error {
 	return s.write(ctx, func(t *tx) error {
-		t.queueOne(`UPDATE users SET language = $1, theme = $2, time_zone = $3 WHERE id = $4`, p.Language, p.Theme, p.TimeZone, id)
+		t.queueOne(`UPDATE users SET language = $1, theme = $2, time_zone = $3, shortcuts = $4 WHERE id = $5`, p.Language, p.Theme, p.TimeZone, p.Shortcuts, id)
 		return t.audit(a, "user.preferences", a.Name, p)
 	})
 }

@@ -58,10 +58,10 @@ func TestUsers(t *testing.T) {
 				t.Errorf("UserByName(%q): %v", name, err)
 			}
 		}
-		f.must(f.SetPreferences(ctx(t), mei, id, store.Preferences{Language: "zh-Hans", Theme: "dark", TimeZone: "Asia/Shanghai"}))
+		f.must(f.SetPreferences(ctx(t), mei, id, store.Preferences{Language: "zh-Hans", Theme: "dark", TimeZone: "Asia/Shanghai", Shortcuts: "off"}))
 		f.must(f.SetPassword(ctx(t), mei, id, want.Password, "hash2", ""))
 		f.exec(`UPDATE users SET disabled_at = 9 WHERE id = $1`, id)
-		want.Language, want.Theme, want.TimeZone, want.Password, want.DisabledAt = "zh-Hans", "dark", "Asia/Shanghai", "hash2", 9
+		want.Language, want.Theme, want.TimeZone, want.Shortcuts, want.Password, want.DisabledAt = "zh-Hans", "dark", "Asia/Shanghai", "off", "hash2", 9
 		got, err := f.UserByName(ctx(t), "ötzi")
 		f.must(err)
 		same(t, "after the edits", want, got)

@@ -40,7 +40,10 @@ type Assets struct {
 type User struct {
 	Name, Role string
 	Admin      bool
+	Keyless    bool // keys alone do nothing
 }
+
+func (b Base) keyless() bool { return b.User != nil && b.User.Keyless }
 
 // Notice is one line above a page.
 type Notice struct {
