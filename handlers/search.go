@@ -206,8 +206,8 @@ func (s *server) byAttempt(ctx context.Context, u *understood, text string) (boo
 	if m == nil {
 		return false, nil
 	}
-	attempt, err := strconv.ParseInt(m[1], 10, 64)
-	if err != nil {
+	attempt, ok := whole(m[1])
+	if !ok {
 		return false, nil
 	}
 	list, err := s.Store.History(ctx, store.Filter{Attempt: &attempt, Limit: 1})

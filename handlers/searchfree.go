@@ -157,8 +157,8 @@ func (u *understood) isPause(i int) bool { return strings.Trim(u.terms[i].value,
 // part takes a number out of what was typed: an app's, or one of Tencent's codes. The last place is the number's.
 func (s *server) part(ctx context.Context, u *understood, places []int) (bool, error) {
 	value := ungrouped(folded(u.terms[places[len(places)-1]].value))
-	number, err := strconv.ParseInt(value, 10, 64)
-	if err != nil || number <= 0 || labels[store.Key(u.terms[places[0]].value)] {
+	number, ok := whole(value)
+	if !ok || number <= 0 || labels[store.Key(u.terms[places[0]].value)] {
 		return false, nil
 	}
 	if u.filter.SDKAppID == 0 {
