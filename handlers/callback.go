@@ -218,6 +218,12 @@ func (s *server) renderForm(c echo.Context, status int, f callbackForm, view cha
 	urlCard(&v, report)
 	eventCards(&v, f, view.Reading)
 	sentence(&v, diff, view.Reading != nil)
+	if v.CanEdit {
+		var err error
+		if v.Reasons, err = s.Store.Reasons(c.Request().Context(), actor(c).Name); err != nil {
+			return err
+		}
+	}
 	s.cloudCard(&v, k, view)
 	mark(&v, problems)
 	if err := s.formNotices(c, &v, view); err != nil {

@@ -304,6 +304,18 @@ func TestFormMistakes(t *testing.T) {
 	}
 }
 
+func TestFormOffersFormerReasons(t *testing.T) {
+	w := newWorld(t)
+	b, other := w.as(store.Operator), w.as(store.Admin)
+	b.apply(b.plan(appID, newURL, created, ended))
+	for who, want := range map[*browser][]string{b: {"a test"}, other: {}, w.as(store.Support): {}} {
+		p := who.get(formOf(otherID))
+		if got := p.values("#reasons option"); !slices.Equal(got, want) || len(want) > 0 && p.attr("#reason", "list") != "reasons" {
+			t.Errorf("offered are %q, want %q", got, want)
+		}
+	}
+}
+
 func TestFormWithoutReading(t *testing.T) {
 	w := newWorld(t)
 	w.box.Script(sandbox.Fault{Command: "get_callback", Code: 70003, Info: "wrong signature", Times: 2})

@@ -18,7 +18,7 @@ import (
 var reads = []string{
 	"Keys",
 	"AnswerTimes", "App", "AppWithOpen", "AppWithSecret", "Apps", "Attention", "AuditTrail", "Change", "CheckAudit", "Close", "Configuration", "ConfigurationAt", "Configurations", "CountArchived", "CurrentReading", "DriftSince",
-	"EachStep", "Counts", "Entries", "WholeEntry", "FrequentCodes", "GraceOver", "HasUsers", "History", "KnowsBrowser", "LinkOwner", "MaySend", "Outcomes", "People", "Person", "Plan", "PlanToken", "Reading", "Related", "Rotation", "Session", "SessionsOf", "TokenState", "UserByName",
+	"EachStep", "Counts", "Entries", "WholeEntry", "FrequentCodes", "GraceOver", "HasUsers", "History", "KnowsBrowser", "LinkOwner", "MaySend", "Outcomes", "People", "Person", "Plan", "PlanToken", "Reading", "Reasons", "Related", "Rotation", "Session", "SessionsOf", "TokenState", "UserByName",
 }
 
 // act is one use of a writing method: what has to be there before, and what the audit says after.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -98,6 +99,20 @@ func (s *Store) History(ctx context.Context, f Filter) ([]Change, error) {
 	}
 	rest, args := f.newest(f.Limit)
 	return all(ctx, s, scanChange, `SELECT `+changeColumns+` FROM changes`+rest, args...)
+}
+
+// Reasons are the last three different reasons that a person gave for changes, the newest first, as far as their last twenty
+// entries have them.
+func (s *Store) Reasons(ctx context.Context, who string) ([]string, error) {
+	list, err := all(ctx, s, func(r scanner) (reason string, err error) { return reason, r.Scan(&reason) },
+		`SELECT reason FROM changes WHERE who_key = $1 ORDER BY (-number) LIMIT 20`, Key(who))
+	var last []string
+	for _, reason := range list {
+		if len(last) < 3 && reason != "" && !slices.Contains(last, reason) {
+			last = append(last, reason)
+		}
+	}
+	return last, err
 }
 
 // examined is how many rows one look at the history goes through where no index leads to the rows alone. Tests make it smaller.

@@ -263,6 +263,26 @@ func TestPagingIsStableWhileRowsAreAdded(t *testing.T) {
 	})
 }
 
+func TestReasons(t *testing.T) {
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := past(t, db)
+		for number, reason := range map[int]string{1: "oldest", 2: "old", 3: "new", 5: "", 7: "new"} {
+			f.exec(`UPDATE changes SET reason = $1 WHERE number = $2`, reason, number)
+		}
+		for _, want := range [][]string{{"new", "old", "oldest"}, {"newest", "new", "old"}} {
+			for _, who := range []string{"mei", " MEI "} {
+				got, err := f.Reasons(ctx(t), who)
+				f.must(err)
+				same(t, "the last reasons", want, got)
+			}
+			f.exec(`UPDATE changes SET reason = 'newest' WHERE number = 7`)
+		}
+		got, err := f.Reasons(ctx(t), "nobody")
+		f.must(err)
+		same(t, "of nobody", []string(nil), got)
+	})
+}
+
 func TestEachStep(t *testing.T) {
 	both(t, func(t *testing.T, db storetest.Database) {
 		f := past(t, db)

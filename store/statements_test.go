@@ -315,6 +315,7 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 		"MaySend":   func(f fixture) error { return one(f.MaySend(ctx(f.t), 1, time.Second)) },
 		"Plan":      func(f fixture) error { _, _, err := f.Plan(ctx(f.t), "x"); return err },
 		"Session":   func(f fixture) error { return one(f.Session(ctx(f.t), "s1", long)) },
+		"Reasons":   func(f fixture) error { return one(f.Reasons(ctx(f.t), "Mei")) },
 		"Related": func(f fixture) error {
 			f.related(4) // a drift
 			f.related(5) // one that came after it
