@@ -107,6 +107,17 @@ func shortcuts(v *visitor) {
 	v.at("/apps")
 }
 
+// TestRequestIDIsCopiedWhole: a list shows its ends, and one click marks all of it.
+func TestRequestIDIsCopiedWhole(t *testing.T) {
+	v := startDemo(t).visit(t, "support", browser.Options{})
+	v.open("/history")
+	whole, _ := v.Attr("td .cb-id", "title")
+	v.Click("td .cb-id")
+	if got := browser.Eval[string](v.Page, `getSelection().toString().trim()`); got != whole || len(whole) < 30 {
+		t.Errorf("copied is %q, want %q", got, whole)
+	}
+}
+
 // TestLiveSentence follows the sentence in the foot of the form while the form is filled.
 func TestLiveSentence(t *testing.T) {
 	v := startDemo(t).visit(t, "operator", browser.Options{})
@@ -124,6 +135,10 @@ func TestLiveSentence(t *testing.T) {
 		{func() { v.Fill("#url", url+" ") }, "6 of 19 ticked · +1 −1 · gift policy changed"},
 		{func() { v.Follow("button[value=check].btn") }, "6 of 19 ticked · +1 −1 · gift policy changed"},
 		{func() { v.Follow("button[value=reset]") }, "6 of 19 ticked · as in the cloud"},
+		// What the server's filter hides is counted too.
+		{func() { v.Fill("#f", "seat list"); v.Follow("button[value=filter]") }, "6 of 19 ticked · as in the cloud"},
+		{func() { v.Check(box(seats), true) }, "7 of 19 ticked · +1 −0"},
+		{func() { v.Fill("#f", "") }, "7 of 19 ticked · +1 −0"},
 	}
 	for _, step := range steps {
 		step.does()
