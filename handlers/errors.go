@@ -44,58 +44,49 @@ type problem struct {
 // statusGone is what logs call a request whose sender went away.
 const statusGone = 499
 
-// problemOf maps kinds of errors to pages.
+// knownProblems are the kinds of errors that have pages of their own. The first that fits counts.
+var knownProblems = []struct {
+	kind error
+	problem
+}{
+	{errNoEntry, problem{http.StatusNotFound, "no_entry"}},
+	{store.ErrNotFound, problem{http.StatusNotFound, "not_found"}},
+	{changes.ErrPlanGone, problem{http.StatusNotFound, "not_found"}},
+	{store.ErrArchived, problem{http.StatusConflict, "archived"}},
+	{store.ErrRegionLocked, problem{http.StatusConflict, "locked"}},
+	{store.ErrMoved, problem{http.StatusConflict, "moved"}},
+	{changes.ErrNoRegion, problem{http.StatusConflict, "no_region"}},
+	{changes.ErrNotOpen, problem{http.StatusConflict, "not_open"}},
+	{changes.ErrNothing, problem{http.StatusConflict, "nothing"}},
+	{store.ErrUnavailable, problem{http.StatusServiceUnavailable, "store"}},
+	{changes.ErrStopping, problem{http.StatusServiceUnavailable, "stopping"}},
+	{auth.ErrBusy, problem{http.StatusServiceUnavailable, "busy"}},
+	{errScope, problem{http.StatusForbidden, "scope"}},
+	{errLink, problem{http.StatusGone, "link"}},
+	{store.ErrLastAdmin, problem{http.StatusConflict, "last_admin"}},
+	{store.ErrNotAllowed, problem{http.StatusForbidden, "not_admin"}},
+	{errCrossOrigin, problem{http.StatusForbidden, "cross_origin"}},
+	{errFormToken, problem{http.StatusForbidden, "form_token"}},
+	{errTooLarge, problem{http.StatusRequestEntityTooLarge, "too_large"}},
+	{errAddressLong, problem{http.StatusRequestURITooLong, "too_large"}},
+	{errHeaders, problem{http.StatusRequestHeaderFieldsTooLarge, "too_large"}},
+	{errInFlight, problem{http.StatusTooManyRequests, "in_flight"}},
+}
+
 func problemOf(err error) problem {
 	var need *needError
 	var many *store.TooManyError
 	var web *echo.HTTPError
+	for _, p := range knownProblems {
+		if errors.Is(err, p.kind) {
+			return p.problem
+		}
+	}
 	switch {
 	case errors.As(err, &many):
 		return problem{http.StatusTooManyRequests, "too_many"}
-	case errors.Is(err, errNoEntry):
-		return problem{http.StatusNotFound, "no_entry"}
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, changes.ErrPlanGone):
-		return problem{http.StatusNotFound, "not_found"}
-	case errors.Is(err, store.ErrArchived):
-		return problem{http.StatusConflict, "archived"}
-	case errors.Is(err, store.ErrRegionLocked):
-		return problem{http.StatusConflict, "locked"}
-	case errors.Is(err, store.ErrMoved):
-		return problem{http.StatusConflict, "moved"}
-	case errors.Is(err, changes.ErrNoRegion):
-		return problem{http.StatusConflict, "no_region"}
-	case errors.Is(err, changes.ErrNotOpen):
-		return problem{http.StatusConflict, "not_open"}
-	case errors.Is(err, changes.ErrNothing):
-		return problem{http.StatusConflict, "nothing"}
-	case errors.Is(err, store.ErrUnavailable):
-		return problem{http.StatusServiceUnavailable, "store"}
-	case errors.Is(err, changes.ErrStopping):
-		return problem{http.StatusServiceUnavailable, "stopping"}
-	case errors.Is(err, auth.ErrBusy):
-		return problem{http.StatusServiceUnavailable, "busy"}
 	case errors.As(err, &need):
 		return problem{http.StatusForbidden, "role"}
-	case errors.Is(err, errScope):
-		return problem{http.StatusForbidden, "scope"}
-	case errors.Is(err, errLink):
-		return problem{http.StatusGone, "link"}
-	case errors.Is(err, store.ErrLastAdmin):
-		return problem{http.StatusConflict, "last_admin"}
-	case errors.Is(err, store.ErrNotAllowed):
-		return problem{http.StatusForbidden, "not_admin"}
-	case errors.Is(err, errCrossOrigin):
-		return problem{http.StatusForbidden, "cross_origin"}
-	case errors.Is(err, errFormToken):
-		return problem{http.StatusForbidden, "form_token"}
-	case errors.Is(err, errTooLarge):
-		return problem{http.StatusRequestEntityTooLarge, "too_large"}
-	case errors.Is(err, errAddressLong):
-		return problem{http.StatusRequestURITooLong, "too_large"}
-	case errors.Is(err, errHeaders):
-		return problem{http.StatusRequestHeaderFieldsTooLarge, "too_large"}
-	case errors.Is(err, errInFlight):
-		return problem{http.StatusTooManyRequests, "in_flight"}
 	case errors.As(err, &web):
 		return webProblem(web)
 	}

@@ -209,35 +209,49 @@ func (s *server) entryOnly(ctx context.Context, u *understood, places []int) (bo
 func (s *server) number(ctx context.Context, u *understood, text string, number int64, places []int) error {
 	value, entry := itoa64(number), strings.HasPrefix(text, "#")
 	if !entry {
-		_, err := s.Store.App(ctx, number)
-		if err == nil {
+		isApp, err := there(s.Store.App(ctx, number))
+		if err != nil {
+			return err
+		}
+		if isApp {
 			u.filter.SDKAppID = number
 			u.add("app", value, places...)
 			return nil
 		}
-		if !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
 	}
-	_, err := s.Store.Change(ctx, number)
-	exists := err == nil
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	exists, err := there(s.Store.Change(ctx, number))
+	if err != nil {
 		return err
 	}
-	if _, known := tencent.ExplainCode(number); known && !entry {
+	_, known := tencent.ExplainCode(number)
+	switch {
+	case known && !entry:
 		u.filter.Code = &number
 		u.add("code", value, places...)
 		if exists {
 			u.also = number
 		}
 		return nil
-	}
-	if exists || entry {
+	case exists || entry:
 		u.exact, u.filter.Number = "number", number
 		u.add("number", value, places...)
 		return nil
 	}
-	// A code that Tencent's lists do not name may have come all the same.
+	return s.digits(ctx, u, text, number, places)
+}
+
+// there tells whether what was looked up exists.
+func there[T any](_ T, err error) (bool, error) {
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// digits are none of our numbers: a code that Tencent's lists do not name may have come all the same, an attempt may have this
+// id, or it is the beginning of a RequestId.
+func (s *server) digits(ctx context.Context, u *understood, text string, number int64, places []int) error {
+	value := itoa64(number)
 	list, err := s.Store.History(ctx, store.Filter{Code: &number, Limit: 1})
 	if err != nil {
 		return err
@@ -257,7 +271,6 @@ func (s *server) number(ctx context.Context, u *understood, text string, number 
 	}
 	u.digits = true
 	if requestID.MatchString(text) {
-		// The beginning of a RequestId can be digits alone.
 		return s.maybeRequestID(ctx, u, text, places)
 	}
 	return s.words(ctx, u, places)

@@ -106,18 +106,11 @@ func (s *server) saveSettings(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx := c.Request().Context()
-	switch c.FormValue("do") {
+	switch do := c.FormValue("do"); do {
 	case "archive", "take-back":
-		if err := s.Store.ArchiveApp(ctx, actor(c), a.SDKAppID, c.FormValue("do") == "archive"); err != nil {
-			return err
-		}
-		return seeOther(c, "/apps")
+		return s.archive(c, a, do == "archive")
 	case "watch", "unwatch":
-		if err := s.Store.SetWatched(ctx, actor(c), a.SDKAppID, c.FormValue("do") == "watch"); err != nil {
-			return err
-		}
-		return seeOther(c, views.AppPath(a.SDKAppID, "/settings"), "saved", "1")
+		return s.watch(c, a, do == "watch")
 	}
 	f := readSettings(c)
 	v, err := s.editPage(c, a, f)
@@ -131,7 +124,7 @@ func (s *server) saveSettings(c echo.Context) error {
 	}
 	version, err := strconv.ParseInt(f.version, 10, 64)
 	if err == nil {
-		err = s.Store.UpdateApp(ctx, actor(c), version, n)
+		err = s.Store.UpdateApp(c.Request().Context(), actor(c), version, n)
 	} else {
 		err = store.ErrMoved
 	}
@@ -151,6 +144,20 @@ func (s *server) saveSettings(c echo.Context) error {
 		return err
 	}
 	s.tryCalls(c, a, n)
+	return seeOther(c, views.AppPath(a.SDKAppID, "/settings"), "saved", "1")
+}
+
+func (s *server) archive(c echo.Context, a store.App, away bool) error {
+	if err := s.Store.ArchiveApp(c.Request().Context(), actor(c), a.SDKAppID, away); err != nil {
+		return err
+	}
+	return seeOther(c, "/apps")
+}
+
+func (s *server) watch(c echo.Context, a store.App, on bool) error {
+	if err := s.Store.SetWatched(c.Request().Context(), actor(c), a.SDKAppID, on); err != nil {
+		return err
+	}
 	return seeOther(c, views.AppPath(a.SDKAppID, "/settings"), "saved", "1")
 }
 
