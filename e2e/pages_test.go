@@ -87,10 +87,10 @@ func pages(d *demo, unknown, moved string) []shown {
 		{"invite", "/users/new", 200, nil, "Invite and show the link"},
 		{"invite with mistakes", "/users/new", 422, func(v *visitor) { v.Follow("main button[type=submit]") }, "A user name has"},
 		{"user with a link", "/users/4", 200, func(v *visitor) { v.Follow("button[value=link]") }, "shown only now"},
-		{"account", "/account", 200, nil, "Language, theme and times"},
+		{"account", "/account", 200, nil, "Language, theme, times and keys"},
 		{"account with mistakes", "/account", 422, func(v *visitor) { v.Follow("button[value=password]") }, "This is not your current password"},
 		{"account, menu open", "/account", 200, func(v *visitor) { v.Click(".cb-menu > summary") }, "Sign out"},
-		{"no such page", "/changes/999999", 404, nil, "There is nothing here"},
+		{"no such page", "/changes/999999", 404, nil, "There is no such entry"},
 	}
 }
 

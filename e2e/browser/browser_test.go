@@ -122,7 +122,7 @@ func TestReportsFailTheTest(t *testing.T) {
 		"/clean":         page(`<p>Fine.</p>`),
 		"/inline-script": page(`<script>var a = 1</script>`),
 		"/inline-style":  page(`<p style="color:red">Red.</p>`),
-		"/handler":       page(`<button onclick="go()">Go</button>`),
+		"/handler":       page(`<details open ontoggle="go()"><summary>Go</summary></details>`),
 		"/foreign":       page(`<img alt="" src="http://127.0.0.2:1/x.png">`),
 		"/log":           page(`<script src="log.js"></script>`),
 		"/throw":         page(`<script src="throw.js"></script>`),
