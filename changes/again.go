@@ -37,10 +37,24 @@ func (s *Service) Again(ctx context.Context, a store.Actor, number int64, call s
 }
 
 // Restored is the set of words of a form that goes back to an old configuration: what the cloud has by now and the old one
-// had not stays, named in extra, so that it is asked about and never dropped silently.
-func Restored(old, cloud store.Configuration) (commands, extra []string) {
+// had not stays, named in extra, so that it is asked about and never dropped silently. Words that a form cannot send are named
+// in lost.
+func Restored(old, cloud store.Configuration) (commands, extra, lost []string) {
 	extra = Compare(old, cloud).Added
-	return store.NewConfiguration("", slices.Concat(old.Commands(), extra)).Commands(), extra
+	kept, lost := Sendable(old.Commands(), cloud)
+	return store.NewConfiguration("", slices.Concat(kept, extra)).Commands(), extra, lost
+}
+
+// Sendable parts words into those that a form may send, which the catalogue or the cloud has, and the others.
+func Sendable(commands []string, cloud store.Configuration) (sendable, others []string) {
+	for _, w := range commands {
+		if _, known := tencent.FindCommand(w); known || cloud.Has(w) {
+			sendable = append(sendable, w)
+		} else {
+			others = append(others, w)
+		}
+	}
+	return sendable, others
 }
 
 // Merge is a three-way view: what the form was opened on, what is in the cloud, what the person wants, and one proposal.
@@ -55,11 +69,11 @@ type Merge struct {
 // Conflict tells whether the person has to choose a URL.
 func (m Merge) Conflict() bool { return m.URL == "" }
 
-// MergeOf merges both sides' additions and removals.
-func MergeOf(opened, cloud, mine store.Configuration) Merge {
+// mergeOf merges both sides' additions and removals.
+func mergeOf(opened, cloud, mine store.Configuration) Merge {
 	m := Merge{Opened: opened, Cloud: cloud, Mine: mine}
 	switch {
-	case cloud.IsNone() || mine.URL() == cloud.URL() || cloud.URL() == opened.URL():
+	case cloud.URL() == "" || mine.URL() == cloud.URL() || cloud.URL() == opened.URL(): // nobody can want events without a URL
 		m.URL = mine.URL()
 	case mine.URL() == opened.URL():
 		m.URL = cloud.URL()
@@ -96,7 +110,7 @@ func (s *Service) MergeOfChange(ctx context.Context, c store.Change, reading int
 		return Merge{}, err
 	}
 	if c.Cause == store.CauseMoved {
-		m := MergeOf(list[c.Previous], list[c.Found], list[c.Wanted])
+		m := mergeOf(list[c.Previous], list[c.Found], list[c.Wanted])
 		m.Seen = c.EndedAt
 		return m, nil
 	}
@@ -114,7 +128,7 @@ func (s *Service) MergeOfChange(ctx context.Context, c store.Change, reading int
 	if r == nil || r.Configuration.Digest() == c.Previous {
 		return Merge{}, ErrNothing
 	}
-	m := MergeOf(list[c.Previous], r.Configuration, list[c.Wanted])
+	m := mergeOf(list[c.Previous], r.Configuration, list[c.Wanted])
 	m.Seen, m.Reading = r.LastSeen, r.ID
 	return m, nil
 }

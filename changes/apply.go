@@ -16,7 +16,7 @@ type TicksMissing []string
 func (t TicksMissing) Error() string { return "boxes have to be ticked first" }
 
 // Apply carries a plan out and returns the number of its change. One plan has one change, however often it is applied:
-// a repeated Apply returns the first one's number. It returns when the outcome is known, or after ResultWait.
+// a repeated Apply returns the first one's number. It returns when the outcome is known, or after resultWait.
 //
 // Errors: ErrPlanGone, ErrNothing, ErrStopping, ErrNoRegion, store.ErrNotFound, store.ErrArchived, store.ErrKeys, TicksMissing,
 // *store.OpenChangeError, store.ErrUnavailable; with any of them no call was made. With the last one the intent may be written:
@@ -51,7 +51,7 @@ func (s *Service) Apply(ctx context.Context, a store.Actor, sdkappid int64, id s
 		defer close(done)
 		s.carryOut(context.WithoutCancel(s.life), a, app, number, attempt, p, target)
 	}()
-	wait := time.NewTimer(ResultWait)
+	wait := time.NewTimer(resultWait)
 	defer wait.Stop()
 	select {
 	case <-done:

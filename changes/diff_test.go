@@ -129,10 +129,11 @@ func TestMerge(t *testing.T) {
 		{"both added one", config(a), config(a, "1"), config(a, "1"), a, "1"},
 		{"the callback was deleted", config(a, "1"), store.None, config(b, "1", "2"), b, "1 2"},
 		{"somebody created it, other URL", store.None, config(a, "1"), config(b, "2"), "", "1 2"},
+		{"somebody took the URL away", config(a, "1"), config("", "2"), config(b, "1", "3"), b, "2 3"},
 		{"somebody created it, same URL", store.None, config(a, "1"), config(a, "2"), a, "1 2"},
 	}
 	for _, test := range tests {
-		m := MergeOf(test.opened, test.cloud, test.mine)
+		m := mergeOf(test.opened, test.cloud, test.mine)
 		if m.URL != test.url || strings.Join(m.Commands, " ") != test.commands || m.Conflict() != (test.url == "") {
 			t.Errorf("%s: %q %v, conflict %v", test.name, m.URL, m.Commands, m.Conflict())
 		}
@@ -145,7 +146,7 @@ func TestMerge(t *testing.T) {
 func TestMergeProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		opened, cloud, mine := configurations().Draw(t, "opened"), configurations().Draw(t, "cloud"), configurations().Draw(t, "mine")
-		m := MergeOf(opened, cloud, mine)
+		m := mergeOf(opened, cloud, mine)
 		if !slices.IsSorted(m.Commands) || len(slices.Compact(slices.Clone(m.Commands))) != len(m.Commands) {
 			t.Fatalf("not a sorted set: %q", m.Commands)
 		}

@@ -13,8 +13,8 @@ import (
 	"callboard/tencent"
 )
 
-// MaxReason is the longest reason, in characters.
-const MaxReason = 500
+// maxReason is the longest reason, in characters.
+const maxReason = 500
 
 // Proposal is what a form asks for.
 type Proposal struct {
@@ -65,8 +65,8 @@ func reasonProblems(reason string) Problems {
 	switch n := utf8.RuneCountInString(store.Visible(reason)); {
 	case n == 0:
 		return Problems{{Field: "reason", ID: "reason_missing"}}
-	case n > MaxReason:
-		return Problems{{Field: "reason", ID: "reason_long", Args: map[string]any{"count": n, "limit": MaxReason}}}
+	case n > maxReason:
+		return Problems{{Field: "reason", ID: "reason_long", Args: map[string]any{"count": n, "limit": maxReason}}}
 	case strings.ContainsFunc(reason, func(c rune) bool { return c == utf8.RuneError || unicode.IsControl(c) && !unicode.IsSpace(c) }):
 		return Problems{{Field: "reason", ID: "reason_text"}}
 	}

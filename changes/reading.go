@@ -47,7 +47,7 @@ func StateOf(a store.App, current *store.Configuration) State {
 	return InStep
 }
 
-// Peek looks at an app for a page: it waits FormWait at most, and not at all for a host that did not answer a moment ago.
+// Peek looks at an app for a page: it waits formWait at most, and not at all for a host that did not answer a moment ago.
 func (s *Service) Peek(ctx context.Context, a store.Actor, sdkappid int64) (View, error) {
 	return s.look(ctx, a, sdkappid, true)
 }
@@ -60,14 +60,15 @@ func (s *Service) Look(ctx context.Context, a store.Actor, sdkappid int64) (View
 func (s *Service) look(ctx context.Context, a store.Actor, sdkappid int64, polite bool) (View, error) {
 	app, target, err := s.target(ctx, sdkappid)
 	v := View{App: app}
-	if err != nil {
+	archived := polite && app.ArchivedAt != 0 // can be shown without a region or a key
+	if err != nil && !archived {
 		return v, err
 	}
-	if polite && (s.resting.silent(target.Region.Host, s.clock()) || app.ArchivedAt != 0) {
+	if archived || polite && s.resting.silent(target.Region.Host, s.clock()) {
 		v.Rested = true
 		return v, s.lastReading(ctx, &v)
 	}
-	for until := time.Now().Add(FormWait); ; {
+	for until := time.Now().Add(formWait); ; {
 		found, reply := s.read(ctx, target, time.Until(until))
 		v.Reply = &reply
 		if found == nil {

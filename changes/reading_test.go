@@ -115,13 +115,13 @@ func TestHostRest(t *testing.T) {
 	silent := sandbox.Fault{Drop: "before"}
 	tests := map[string][]look{
 		"an answer":                {{polite: true, calls: 1}, {polite: true, calls: 1}},
-		"no answer":                {{polite: true, fault: silent, calls: 1}, {polite: true, rested: true}, {polite: true, move: HostRest - time.Second, rested: true}, {polite: true, move: time.Second, calls: 1}},
+		"no answer":                {{polite: true, fault: silent, calls: 1}, {polite: true, rested: true}, {polite: true, move: hostRest - time.Second, rested: true}, {polite: true, move: time.Second, calls: 1}},
 		"no API answer":            {{polite: true, fault: sandbox.Fault{Status: 502}, calls: 1}, {polite: true, rested: true}},
 		"half an answer":           {{polite: true, fault: sandbox.Fault{CutAt: 10}, calls: 1}, {polite: true, rested: true}},
 		"any code is an answer":    {{polite: true, fault: sandbox.Fault{Code: 70009}, calls: 1}, {polite: true, calls: 1}},
 		"none is an answer":        {{polite: true, fault: sandbox.Fault{Code: 100301}, calls: 1}, {polite: true, calls: 1}},
 		"a person's own look":      {{fault: silent, calls: 1}, {polite: true, rested: true}, {fault: silent, calls: 1}, {calls: 1}, {polite: true, calls: 1}},
-		"silence starts anew":      {{fault: silent, calls: 1}, {move: HostRest / 2, fault: silent, calls: 1}, {polite: true, move: HostRest - time.Second, rested: true}},
+		"silence starts anew":      {{fault: silent, calls: 1}, {move: hostRest / 2, fault: silent, calls: 1}, {polite: true, move: hostRest - time.Second, rested: true}},
 		"an answer ends the rest":  {{fault: silent, calls: 1}, {fault: sandbox.Fault{Code: 60010}, calls: 1}, {polite: true, calls: 1}},
 		"who leaves tells nothing": {{polite: true, fault: sandbox.Fault{Gate: "leave"}, gone: true, calls: 1}, {polite: true, calls: 1}},
 	}

@@ -202,7 +202,7 @@ func (s *Service) readFor(ctx context.Context, a store.Actor, c store.Change, la
 	if err != nil {
 		return app, nil, tencent.Reply{}, err
 	}
-	found, reply := s.readOf(ctx, c.Kind, target, CompareWait)
+	found, reply := s.readOf(ctx, c.Kind, target, compareWait)
 	if found == nil {
 		err := s.store.Postpone(ctx, c.Number, codeOf(reply), string(reply.Fault), last)
 		if c.Kind == store.KindToken {

@@ -18,16 +18,16 @@ import (
 
 // Limits in time, in one place. Lease and Grace are options because tests cannot wait for them.
 const (
-	// FormWait is how long a page waits for Tencent before it shows the last reading.
-	FormWait = 4 * time.Second
-	// CompareWait is how long the read just before writing may take.
-	CompareWait = 5 * time.Second
-	// WriteDeadline is how long one writing call may take; Tencent's own limit is 3 s.
-	WriteDeadline = 10 * time.Second
-	// ResultWait is how long an apply waits for its outcome before the page shows it as pending.
-	ResultWait = 5 * time.Second
-	// HostRest is how long pages do not wait for a host whose last read got no answer.
-	HostRest = 30 * time.Second
+	// formWait is how long a page waits for Tencent before it shows the last reading.
+	formWait = 4 * time.Second
+	// compareWait is how long the read just before writing may take.
+	compareWait = 5 * time.Second
+	// writeDeadline is how long one writing call may take; Tencent's own limit is 3 s.
+	writeDeadline = 10 * time.Second
+	// resultWait is how long an apply waits for its outcome before the page shows it as pending.
+	resultWait = 5 * time.Second
+	// hostRest is how long pages do not wait for a host whose last read got no answer.
+	hostRest = 30 * time.Second
 	// PlanLife is how long a plan can be applied.
 	PlanLife = 7 * 24 * time.Hour
 	// InEffect is when Tencent's console says a changed URL is in effect; unverified for this API.
@@ -122,7 +122,7 @@ func New(o Options) *Service {
 	if s.grace == 0 {
 		s.grace = defaultGrace
 	}
-	s.compareWait, s.writeDeadline = min(CompareWait, s.lease/4), min(WriteDeadline, s.lease/2)
+	s.compareWait, s.writeDeadline = min(compareWait, s.lease/4), min(writeDeadline, s.lease/2)
 	s.life, s.end = context.WithCancel(context.Background())
 	return s
 }
@@ -210,7 +210,7 @@ func (h *hosts) silent(host string, now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	at, ok := h.since[host]
-	return ok && now.Sub(at) < HostRest
+	return ok && now.Sub(at) < hostRest
 }
 
 func (h *hosts) note(host string, answered bool, now time.Time) {

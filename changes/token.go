@@ -18,8 +18,8 @@ import (
 	"callboard/tencent"
 )
 
-// MaxToken is the longest token (647/69528), in bytes.
-const MaxToken = 128
+// maxToken is the longest token (647/69528), in bytes.
+const maxToken = 128
 
 // Acts on a token.
 const (
@@ -43,7 +43,7 @@ type TokenView struct {
 	Since *store.Change
 }
 
-// PeekToken looks at an app's token for a page: it waits FormWait at most, and not at all for a host that did not answer a
+// PeekToken looks at an app's token for a page: it waits formWait at most, and not at all for a host that did not answer a
 // moment ago.
 func (s *Service) PeekToken(ctx context.Context, sdkappid int64) (TokenView, error) {
 	return s.lookToken(ctx, sdkappid, true)
@@ -67,7 +67,7 @@ func (s *Service) lookToken(ctx context.Context, sdkappid int64, polite bool) (T
 		v.Rested = true
 		return v, nil
 	}
-	found, reply := s.readToken(ctx, target, FormWait)
+	found, reply := s.readToken(ctx, target, formWait)
 	v.Reply = reply
 	if found == nil {
 		return v, nil
@@ -147,8 +147,8 @@ func (p TokenProposal) problems() Problems {
 		}
 		return list
 	}
-	if n := len(p.Token); n == 0 || n > MaxToken {
-		list = append(list, Problem{Field: "token", ID: "token_length", Args: map[string]any{"limit": MaxToken}})
+	if n := len(p.Token); n == 0 || n > maxToken {
+		list = append(list, Problem{Field: "token", ID: "token_length", Args: map[string]any{"limit": maxToken}})
 	} else if !utf8.ValidString(p.Token) || strings.ContainsFunc(p.Token, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
 		list = append(list, Problem{Field: "token", ID: "token_text"})
 	}
@@ -250,8 +250,8 @@ func tokenConsequences(d Diff) []Consequence {
 	return []Consequence{c}
 }
 
-// SignWindow is how far RequestTime may lie from now (647/64412).
-const SignWindow = time.Minute
+// signWindow is how far RequestTime may lie from now (647/64412).
+const signWindow = time.Minute
 
 // Verdict is what the signature bench says about a received address. Problem "" means that the signature fits.
 type Verdict struct {
@@ -260,7 +260,6 @@ type Verdict struct {
 	Age     time.Duration // of RequestTime; negative: from a time to come
 	Inside  bool          // the age lies inside the window
 	AppID   string        // the SdkAppid of the address
-	Command string
 }
 
 // CheckSignature compares the Sign of a received callback address with the app's token, which it reads now. ErrNoReading:
@@ -274,7 +273,7 @@ func (s *Service) CheckSignature(ctx context.Context, sdkappid int64, address st
 	if err != nil {
 		return v, TokenView{}, err
 	}
-	token, reply := s.fetchToken(ctx, target, FormWait)
+	token, reply := s.fetchToken(ctx, target, formWait)
 	view := TokenView{App: app, Reply: reply}
 	switch {
 	case reply.Accepted():
@@ -304,7 +303,7 @@ func readAddress(text string, now time.Time) (v Verdict, sign, stamp string) {
 		return v, "", ""
 	}
 	sign, stamp = q.Get("Sign"), q.Get("RequestTime")
-	v.AppID, v.Command = q.Get("SdkAppid"), store.Text(q.Get("CallbackCommand"), 200)
+	v.AppID = q.Get("SdkAppid")
 	seconds, err := strconv.ParseInt(stamp, 10, 64)
 	switch {
 	case sign == "":
@@ -316,7 +315,7 @@ func readAddress(text string, now time.Time) (v Verdict, sign, stamp string) {
 	default:
 		v.At = time.Unix(seconds, 0)
 		v.Age = now.Sub(v.At)
-		v.Inside = v.Age.Abs() <= SignWindow
+		v.Inside = v.Age.Abs() <= signWindow
 	}
 	return v, sign, stamp
 }

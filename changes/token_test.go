@@ -47,7 +47,7 @@ func TestTokenActs(t *testing.T) {
 		{"replaced while off", off, TokenSet, "new-token", "replaced", &sandbox.Token{Token: "new-token", IsTokenEnable: true}, 1},
 		{"the same again", on, TokenSet, "old-token", "", on, 0},
 		{"the same, switched on", off, TokenSet, "old-token", "on", on, 0},
-		{"longest", none, TokenSet, strings.Repeat("x", MaxToken), "set", &sandbox.Token{Token: strings.Repeat("x", MaxToken), IsTokenEnable: true}, 0},
+		{"longest", none, TokenSet, strings.Repeat("x", maxToken), "set", &sandbox.Token{Token: strings.Repeat("x", maxToken), IsTokenEnable: true}, 0},
 		{"switched off", on, TokenDisable, "", "off", off, 1},
 		{"switched on", off, TokenEnable, "", "on", on, 0},
 		{"on already", on, TokenEnable, "", "", on, 0},
@@ -109,7 +109,7 @@ func TestTokenProposals(t *testing.T) {
 		want                string
 	}{
 		{"empty", "", "why", "token_length"},
-		{"too long", strings.Repeat("x", MaxToken+1), "why", "token_length"},
+		{"too long", strings.Repeat("x", maxToken+1), "why", "token_length"},
 		{"a blank", "a b", "why", "token_text"},
 		{"a line end", "ab\n", "why", "token_text"},
 		{"broken text", "a\xff", "why", "token_text"},

@@ -281,7 +281,7 @@ func (r *rig) oneWrite(c store.Change) {
 }
 
 func TestPlanDelete(t *testing.T) {
-	long := strings.Repeat("x", MaxReason+1)
+	long := strings.Repeat("x", maxReason+1)
 	onBoth(t, func(t *testing.T, r *rig) {
 		id, beside := r.app(before), r.app(other)
 		read := r.find(id)
@@ -293,10 +293,10 @@ func TestPlanDelete(t *testing.T) {
 		}{
 			{"planned", read.ReadingID, "the show is over", ""},
 			{"blanks around the reason", read.ReadingID, "  the show is over\n", ""},
-			{"longest reason", read.ReadingID, strings.Repeat("界", MaxReason), ""},
+			{"longest reason", read.ReadingID, strings.Repeat("界", maxReason), ""},
 			{"no reason", read.ReadingID, "", "reason reason_missing"},
 			{"blank reason", read.ReadingID, " \t", "reason reason_missing"},
-			{"long reason", read.ReadingID, long, fmt.Sprintf("reason reason_long map[count:%d limit:%d]", MaxReason+1, MaxReason)},
+			{"long reason", read.ReadingID, long, fmt.Sprintf("reason reason_long map[count:%d limit:%d]", maxReason+1, maxReason)},
 			{"NUL in the reason", read.ReadingID, "a\x00", "reason reason_text"},
 			{"no reading", 0, "because", "reading no_reading"},
 			{"reading of another app", r.find(beside).ReadingID, "because", "reading no_reading"},

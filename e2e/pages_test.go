@@ -185,9 +185,13 @@ func look(v *visitor, name string) {
 			browser.Eval[bool](v.Page, drawn)
 			seen := fmt.Sprintf("%s, %d pixels, dark %v", name, width, dark)
 			v.Axe(named{v.t, seen})
-			if wide := browser.Eval[string](v.Page, sideways); wide != "" {
-				v.t.Errorf("%s scrolls sideways: %s", seen, wide)
-			}
+		}
+	}
+	for _, width := range []int{320, 390, 768, 800, 896, 960, 1024, 1104, 1280} {
+		v.Resize(width, 900)
+		browser.Eval[bool](v.Page, drawn)
+		if wide := browser.Eval[string](v.Page, sideways); wide != "" {
+			v.t.Errorf("%s, %d pixels, scrolls sideways: %s", name, width, wide)
 		}
 	}
 	for _, m := range v.Take("") {

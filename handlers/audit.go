@@ -36,7 +36,7 @@ type auditSearch struct {
 func readAuditSearch(c echo.Context) auditSearch {
 	get := func(name string) string { return store.Text(strings.TrimSpace(c.QueryParam(name)), 200) }
 	f := auditSearch{person: get("person"), group: get("acts"), app: get("app"), from: get("from"), to: get("to")}
-	f.before, _ = strconv.ParseInt(c.QueryParam("before"), 10, 64)
+	f.before = positive(c.QueryParam("before"))
 	f.before = max(f.before, 0)
 	return f
 }

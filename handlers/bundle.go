@@ -197,7 +197,7 @@ func (b bundler) code(line func(name, value string)) {
 	line(p.T("change.about_code", "Code", code), meaning(p, code))
 	line(p.T("bundle.cause"), p.T(errorText(code, "cause")))
 	line(p.T("bundle.do"), p.T(errorText(code, "do")))
-	for _, f := range codeFacts(p, code) {
+	for _, f := range codeFacts(p, code, b.Outcome == store.NotSent) {
 		line(f.Name, f.Text)
 	}
 }
@@ -263,6 +263,8 @@ func (b bundler) about() string {
 		return "differs"
 	case b.Outcome == store.NotSent && b.call != nil:
 		return "unread"
+	case b.Outcome == store.NotSent && b.Cause != string(tencent.FaultConnect):
+		return "held_back" // nothing that Tencent could know of
 	case b.Settled != "" && b.closedByHand():
 		return "by_hand"
 	case b.answeredLate():
@@ -299,7 +301,9 @@ func (b bundler) ticket(p *i18n.Printer) string {
 	line(p.T("inquiry.zone"), b.both(b.StartedAt)[len(utc(0))+len(" · "):])
 	line("API", call)
 	line(p.T("fact.host"), b.Host)
-	line("HTTP", digits(b.HTTPStatus))
+	if b.acted() { // of a reading it is not kept
+		line("HTTP", digits(b.HTTPStatus))
+	}
 	line("ActionStatus", b.ActionStatus)
 	line("ErrorCode", digits(b.ErrorCode))
 	line("ErrorInfo", b.ErrorInfo)
@@ -313,6 +317,9 @@ func (b bundler) ticket(p *i18n.Printer) string {
 	}
 	fmt.Fprintf(&w, "\n%s\n%s\n", p.T("inquiry.expected"), p.T("inquiry.expected."+about))
 	b.callback(&w, p, "", b.Wanted)
+	if !b.acted() {
+		b.callback(&w, p, "inquiry.before", b.Previous)
+	}
 	b.callback(&w, p, "inquiry.found", b.seen())
 	fmt.Fprintf(&w, "\n%s\n%s\n", p.T("inquiry.ask"), p.T("inquiry.ask."+about))
 	return w.String()

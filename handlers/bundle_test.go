@@ -19,6 +19,7 @@ import (
 	"callboard/sandbox"
 	"callboard/store"
 	"callboard/store/storetest"
+	"callboard/tencent"
 	"callboard/views"
 )
 
@@ -346,7 +347,8 @@ func TestTickets(t *testing.T) {
 func TestEveryTicketHasItsTexts(t *testing.T) {
 	w := newWorld(t)
 	unread := entry{Change: store.Change{Outcome: store.NotSent}, call: &store.Exchange{}}
-	entries := []entry{unread, {Change: store.Change{Kind: store.KindDrift}}, {Change: store.Change{Kind: store.KindAccepted}}, {Change: store.Change{Outcome: store.Applied, ReadBack: "x"}}}
+	unreached := entry{Change: store.Change{Outcome: store.NotSent, Cause: string(tencent.FaultConnect)}}
+	entries := []entry{unread, unreached, {Change: store.Change{Kind: store.KindDrift}}, {Change: store.Change{Kind: store.KindAccepted}}, {Change: store.Change{Outcome: store.Applied, ReadBack: "x"}}}
 	for _, outcome := range []string{store.Pending, store.Applied, store.Refused, store.Unknown, store.NotSent} {
 		entries = append(entries, entry{Change: store.Change{Outcome: outcome}}, entry{Change: store.Change{Kind: store.KindToken, Outcome: outcome}})
 	}
@@ -372,7 +374,7 @@ func TestEveryTicketHasItsTexts(t *testing.T) {
 		}
 	}
 	slices.Sort(seen)
-	if diff := cmp.Diff([]string{"accepted", "applied", "by_hand", "differs", "drift", "not_sent", "pending", "refused", "settled_applied", "settled_not_applied", "settled_overtaken", "token", "token_refused", "unknown", "unread"}, slices.Compact(seen)); diff != "" {
+	if diff := cmp.Diff([]string{"accepted", "applied", "by_hand", "differs", "drift", "held_back", "not_sent", "pending", "refused", "settled_applied", "settled_not_applied", "settled_overtaken", "token", "token_refused", "unknown", "unread"}, slices.Compact(seen)); diff != "" {
 		t.Errorf("kinds of tickets (-want +got):\n%s", diff)
 	}
 }

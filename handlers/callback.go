@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -35,9 +34,9 @@ type callbackForm struct {
 func readCallback(c echo.Context) callbackForm {
 	r := c.Request().PostForm
 	f := callbackForm{do: r.Get("do"), url: r.Get("url"), commands: r["command"], reason: r.Get("reason"), filter: store.Text(strings.TrimSpace(r.Get("filter")), maxWord), only: r.Get("only") == "changed"}
-	f.reading, _ = strconv.ParseInt(r.Get("reading"), 10, 64)
-	f.opened, _ = strconv.ParseInt(r.Get("opened"), 10, 64)
-	f.origin, _ = strconv.ParseInt(r.Get("origin"), 10, 64)
+	f.reading = positive(r.Get("reading"))
+	f.opened = positive(r.Get("opened"))
+	f.origin = positive(r.Get("origin"))
 	return f
 }
 
@@ -115,6 +114,7 @@ func (f *callbackForm) press(p *i18n.Printer, v changes.View) {
 				f.fill(v.Reading)
 			}
 			f.reading = v.Reading.ID
+			f.commands, _ = changes.Sendable(f.commands, v.Reading.Configuration) // the others have no row
 		}
 	case strings.HasPrefix(f.do, "group:"):
 		f.toggle(slices.DeleteFunc(shown, func(w string) bool {
@@ -314,7 +314,6 @@ func eventCards(v *views.CallbackPage, f callbackForm, r *store.Reading) {
 	}
 	unlisted(v, f, r)
 	v.NoMatch = !slices.ContainsFunc(v.Groups, func(g views.EventGroup) bool { return g.Shown })
-	v.Total = all
 	v.Count = p.T("form.count", "Count", listed, "All", all)
 	v.AllText, v.NoneText = p.T("form.all_n", "Count", all), p.T("form.none")
 	if shown < all {
@@ -530,10 +529,10 @@ func readNotice(p *i18n.Printer, view changes.View) *views.Notice {
 		return &views.Notice{Level: "care", Title: p.T("callback.rested_title"), Text: p.T("callback.rested_text")}
 	case view.Reply == nil || view.Fresh:
 		return nil
-	case view.Reply.HasCode:
+	case view.Reply.HasCode && view.Reply.ErrorCode != 0:
 		code := view.Reply.ErrorCode
 		return &views.Notice{Level: "bad", Title: p.T("callback.refused_title", "Meaning", meaning(p, code), "Code", code), Text: p.T(errorText(code, "do")), Facts: replyFacts(p, *view.Reply),
-			Link: &views.Link{Href: "/errors/" + itoa64(code), Text: p.T("change.about_code", "Code", code)}}
+			Link: &views.Link{Href: codePath(code), Text: p.T("change.about_code", "Code", code)}}
 	}
 	return &views.Notice{Level: "bad", Title: p.T("callback.unread_title"), Text: p.T("callback.unread_text", "Why", readFailure(p, nil, string(view.Reply.Fault))), Facts: replyFacts(p, *view.Reply)}
 }

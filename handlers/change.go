@@ -179,11 +179,19 @@ func (s *server) renderChange(c echo.Context, status int, e entry, r *rejected) 
 	}
 	effect(&v, k, e)
 	progress(&v, k, e, mayWrite(c, e.SDKAppID))
-	if err := s.threeWay(c, &v, k, e, r); err != nil {
+	beside, err := s.Store.Related(c.Request().Context(), e.Change, e.beside)
+	if err != nil {
 		return err
 	}
+	if !carriedOn(beside) {
+		if err := s.threeWay(c, &v, k, e, r); err != nil {
+			return err
+		}
+	}
 	if mayWrite(c, e.SDKAppID) && e.app.ArchivedAt == 0 {
-		next(&v, e)
+		if !carriedOn(beside) {
+			next(&v, e)
+		}
 		driftStep(&v, e, r)
 	}
 	entryLinks(&v, e, mayWrite(c, e.SDKAppID) && e.app.ArchivedAt == 0)
@@ -204,9 +212,7 @@ func (s *server) renderChange(c echo.Context, status int, e entry, r *rejected) 
 		return err
 	}
 	timeline(&v, k, e)
-	if err := s.related(c, &v, k, e); err != nil {
-		return err
-	}
+	v.Related = append(origins(p, e, beside), outcomes(p, k, e, beside)...)
 	changeNotices(&v, k, e, r, c.QueryParam("found"))
 	return s.render(c, status, views.Change(v))
 }

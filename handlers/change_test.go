@@ -304,6 +304,10 @@ func TestThreeWay(t *testing.T) {
 			t.Errorf("%q: ticked are %q, mistakes at %q", address, got, links(q, "#errors a"))
 		}
 	}
+	// Support sees the three sides without the button.
+	if p := w.as(store.Support).get(change); p.count("main button[name=do]") != 0 || p.count("table.cb-three") != 1 {
+		t.Error("support has a button, or not the table")
+	}
 	q := b.press(p, three, url.Values{"do": {"merged"}, "url": {newURL}})
 	wantStatus(t, q, http.StatusSeeOther)
 	if w.writes() != 0 {
@@ -312,10 +316,6 @@ func TestThreeWay(t *testing.T) {
 	b.get(b.apply(q.location()))
 	if now, _ := w.box.Callback(appID); now.Url != newURL || len(now.CallbackCommandList) != 4 {
 		t.Errorf("the sandbox has %+v", now)
-	}
-	// Support sees the three sides without the button.
-	if p := w.as(store.Support).get(change); p.count("main button[name=do]") != 0 || p.count("table.cb-three") != 1 {
-		t.Error("support has a button, or not the table")
 	}
 }
 
@@ -340,7 +340,14 @@ func TestThreeWayOfStale(t *testing.T) {
 	wantStatus(t, q, http.StatusUnprocessableEntity)
 	q = b.press(q, three, url.Values{"do": {"merged"}, "url": {cloud}})
 	wantStatus(t, q, http.StatusSeeOther)
-	b.get(b.apply(q.location()))
+	merged := b.apply(q.location())
+	if p := b.get(merged); !strings.Contains(p.text("main"), w.T("related.merges", "Number", strings.TrimPrefix(change, "/changes/"))) {
+		t.Errorf("the merge does not say what it merges: %q", p.text("main"))
+	}
+	// What was settled is not offered a second time.
+	if p := b.get(change); p.count("table.cb-three") != 0 || p.count("main button[name=do]") != 0 {
+		t.Error("a merge that was carried out is still on offer")
+	}
 	if now, _ := w.box.Callback(appID); now.Url != cloud || !slices.Equal(now.CallbackCommandList, []string{created, members, gift}) {
 		t.Errorf("the sandbox has %+v", now)
 	}

@@ -228,12 +228,12 @@ func (s *server) restore(c echo.Context, f *callbackForm, view changes.View) (*v
 	if view.Reading != nil {
 		cloud = view.Reading.Configuration
 	}
-	var extra []string
+	var extra, lost []string
 	f.origin, f.url, f.reason = e.Number, old.URL(), p.T("restore.reason", "Number", e.Number)
-	f.commands, extra = changes.Restored(*old, cloud)
+	f.commands, extra, lost = changes.Restored(*old, cloud)
 	exact := c.QueryParam("exact") != ""
 	if exact {
-		f.commands = old.Commands()
+		f.commands, lost = changes.Sendable(old.Commands(), cloud)
 	}
 	n := &views.Notice{Level: "info", Title: p.T("restore.title", "Number", e.Number), Text: p.T("restore.text"), Link: &views.Link{Href: views.ChangePath(e.Number), Text: p.T("callback.open_link", "Number", e.Number)}}
 	switch words := join(p, eventNames(p, extra)); {
@@ -242,6 +242,9 @@ func (s *server) restore(c echo.Context, f *callbackForm, view changes.View) (*v
 	case len(extra) > 0:
 		n.Level, n.Text = "care", p.T("restore.extra", "Words", words)
 		n.Link = &views.Link{Href: c.Request().URL.Path + "?" + c.QueryString() + "&exact=1", Text: p.T("restore.exact_link")}
+	}
+	if len(lost) > 0 {
+		n.Level, n.Text = "care", n.Text+" "+p.T("restore.lost", "Words", join(p, lost))
 	}
 	return n, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 
+	"callboard/sandbox"
 	"callboard/store"
 	"callboard/store/storetest"
 	"callboard/views"
@@ -340,6 +341,16 @@ func TestRestore(t *testing.T) {
 		if got := p.values("input[name=command][checked]"); slices.Contains(got, foreign) || !strings.Contains(p.text(".cb-note.care"), w.T("restore.exact", "Words", foreign)) {
 			t.Errorf("exactly: %q, %q", got, p.text(".cb-note.care"))
 		}
+		// A word that neither our list nor the cloud has cannot be turned on, and is named.
+		w.box.SetCallback(appID, &sandbox.Callback{Url: "https://third.example.com/", CallbackCommandList: []string{created, foreign}})
+		b.get(formOf(appID))
+		held := w.number(`SELECT MAX(number) FROM changes`)
+		w.box.SetCallback(appID, &sandbox.Callback{Url: "https://third.example.com/", CallbackCommandList: []string{created}})
+		p = b.get(restorePath(appID, held, ""))
+		if got := fieldsOf(p.doc.Find("#callback-form"))["command"]; slices.Contains(got, foreign) || !strings.Contains(p.text(".cb-note.care"), w.T("restore.lost", "Words", foreign)) {
+			t.Errorf("a word that nobody has: %q, %q", got, p.text(".cb-note"))
+		}
+		w.box.SetCallback(appID, &sandbox.Callback{Url: "https://third.example.com/", CallbackCommandList: []string{created, foreign}})
 		// What was filled is reviewed and applied like any draft.
 		p = b.press(b.get(restorePath(appID, change, "&side=before")), "#callback-form", nil)
 		wantStatus(t, p, http.StatusSeeOther)

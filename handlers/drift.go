@@ -3,7 +3,6 @@ package handlers
 import (
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -69,7 +68,7 @@ func (s *server) rejectDrift(c echo.Context, a store.App, problems changes.Probl
 
 // planDelete plans to stop all callbacks of an app; the set is remembered by the entry.
 func (s *server) planDelete(c echo.Context, a store.App) error {
-	reading, _ := strconv.ParseInt(c.FormValue("reading"), 10, 64)
+	reading := positive(c.FormValue("reading"))
 	plan, err := s.Changes.PlanDelete(c.Request().Context(), actor(c), a.SDKAppID, reading, strings.TrimSpace(c.FormValue("reason")))
 	var problems changes.Problems
 	if errors.As(err, &problems) {

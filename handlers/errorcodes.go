@@ -60,13 +60,14 @@ func (s *server) showErrorCode(c echo.Context) error {
 	v.Title += " " + itoa64(code)
 	v.Headline = v.P.T("errors.headline", "Code", code, "Meaning", meaning(v.P, code))
 	v.Cause, v.Do = v.P.T(errorText(code, "cause")), v.P.T(errorText(code, "do"))
-	v.Facts = codeFacts(v.P, code)
+	v.Facts = codeFacts(v.P, code, false)
 	v.History = views.Link{Href: search{q: "code:" + itoa64(code)}.href("/history"), Text: v.P.T("codes.entries")}
 	return s.render(c, http.StatusOK, views.ErrorCode(v))
 }
 
-// codeFacts says whose side a code is on and whether the call may be repeated.
-func codeFacts(p *i18n.Printer, code int64) []views.Fact {
+// codeFacts says whose side a code is on and whether the call may be repeated, and of a call that writes whether it may have
+// been carried out.
+func codeFacts(p *i18n.Printer, code int64, reading bool) []views.Fact {
 	e, known := tencent.ExplainCode(code)
 	if !known {
 		return []views.Fact{{Name: p.T("errors.known"), Text: p.T("errors.not_known")}}
@@ -75,11 +76,13 @@ func codeFacts(p *i18n.Printer, code int64) []views.Fact {
 		{Name: p.T("errors.side"), Text: p.T("side." + string(e.Side))},
 		{Name: p.T("errors.repeat"), Text: p.T("repeat." + string(e.Repeat))},
 	}
-	done := "errors.not_done"
-	if !e.NotDone {
-		done = "errors.maybe_done"
+	if !reading {
+		done := "errors.not_done"
+		if !e.NotDone {
+			done = "errors.maybe_done"
+		}
+		list = append(list, views.Fact{Name: p.T("errors.done"), Text: p.T(done)})
 	}
-	list = append(list, views.Fact{Name: p.T("errors.done"), Text: p.T(done)})
 	if e.Unverified {
 		list = append(list, views.Fact{Name: p.T("errors.source"), Text: p.T("errors.unverified")})
 	}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,6 +57,7 @@ var knownProblems = []struct {
 	{store.ErrRegionLocked, problem{http.StatusConflict, "locked"}},
 	{store.ErrMoved, problem{http.StatusConflict, "moved"}},
 	{changes.ErrNoRegion, problem{http.StatusConflict, "no_region"}},
+	{store.ErrKeys, problem{http.StatusConflict, "keys"}},
 	{changes.ErrNotOpen, problem{http.StatusConflict, "not_open"}},
 	{changes.ErrNothing, problem{http.StatusConflict, "nothing"}},
 	{store.ErrUnavailable, problem{http.StatusServiceUnavailable, "store"}},
@@ -176,6 +178,9 @@ func (s *server) renderProblem(c echo.Context, err error, p problem) error {
 	}
 	if giveBack {
 		v.Again = s.again(c, b)
+		if errors.Is(err, store.ErrUnavailable) {
+			v.Text += " " + b.P.T("problem.store.again")
+		}
 	}
 	if b.User != nil {
 		v.Links = []views.Link{{Href: "/apps", Text: b.P.T("problem.to_apps")}}
@@ -201,7 +206,7 @@ var secretFields = []string{"password", "current", "secret", "code", "token"}
 // again gives a form back that was sent with an old token or at a bad moment: one more click sends it.
 func (s *server) again(c echo.Context, b views.Base) *views.AgainForm {
 	r := c.Request()
-	form := &views.AgainForm{Action: r.URL.Path}
+	form := &views.AgainForm{Action: r.URL.EscapedPath()}
 	for _, name := range slices.Sorted(fieldNames(r.PostForm)) {
 		if name == csrfField {
 			continue
@@ -253,7 +258,7 @@ func (s *server) askToSignIn(c echo.Context) {
 // ownPath accepts only a path of this console, for where to go after signing in.
 func ownPath(next string) string {
 	u, err := url.Parse(next)
-	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") ||
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") || u.Path != path.Clean(u.Path) ||
 		strings.ContainsFunc(next, func(c rune) bool { return c < 0x20 || c == '\\' || c == 0x7f }) || strings.HasPrefix(u.Path, "/sign-") {
 		return "/apps"
 	}

@@ -4,9 +4,12 @@ import (
 	"bufio"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
+	"log/slog"
 	"net/http"
 	"regexp"
 	"strings"
+	"syscall"
 	"unicode"
 
 	"github.com/labstack/echo/v4"
@@ -83,10 +86,9 @@ func (s *server) exportHistory(c echo.Context, f format) error {
 	r := c.Response()
 	r.Header().Set(echo.HeaderContentType, f.media)
 	r.Header().Set(echo.HeaderContentDisposition, `attachment; filename="callboard-history.`+f.name+`"`)
-	out := bufio.NewWriterSize(r, 32<<10)
+	out := bufio.NewWriterSize(patient{c}, 32<<10)
 	each, end := f.begin(out)
 	err = s.Store.EachStep(ctx, u.filter, func(step []store.ExportEntry) error {
-		allowAnswer(c)
 		for _, e := range step {
 			if err := each(export(e)); err != nil {
 				return err
@@ -100,10 +102,22 @@ func (s *server) exportHistory(c echo.Context, f format) error {
 	}
 	if err != nil {
 		// Half an export must not look like a whole one.
-		s.Log.Error("an export was cut off", "err", err)
+		level := slog.LevelError
+		if ctx.Err() != nil || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+			level = slog.LevelInfo // whoever asked went away
+		}
+		s.Log.Log(ctx, level, "an export was cut off", "id", c.Get(idKey), "path", loggedPath(c), "user", userName(c), "err", err)
 		panic(http.ErrAbortHandler)
 	}
 	return end()
+}
+
+// patient gives the client time anew for each part that is sent: an export may take long, and what it looks through as well.
+type patient struct{ c echo.Context }
+
+func (p patient) Write(part []byte) (int, error) {
+	allowAnswer(p.c)
+	return p.c.Response().Write(part)
 }
 
 func beginJSONLines(out *bufio.Writer) (each func(exported) error, end func() error) {

@@ -22,11 +22,11 @@ func explain(v *views.ChangePage, e entry) {
 	}
 	p, code := v.P, *e.ErrorCode
 	x := &views.Explained{Title: p.T("change.about_code", "Code", code), Cause: p.T(errorText(code, "cause")), Do: p.T(errorText(code, "do")),
-		Link: &views.Link{Href: "/errors/" + itoa64(code), Text: p.T("change.code_page", "Code", code)}}
+		Link: &views.Link{Href: codePath(code), Text: p.T("change.code_page", "Code", code)}}
 	if e.ErrorInfo != "" {
 		x.Facts = append(x.Facts, views.Fact{Name: p.T("fact.wrote"), Text: visible([]byte(e.ErrorInfo)), Mono: true})
 	}
-	x.Facts = append(x.Facts, codeFacts(p, code)...)
+	x.Facts = append(x.Facts, codeFacts(p, code, e.Outcome == store.NotSent)...)
 	if code == tencent.CodeSigExpired && e.ClockAheadMS != nil {
 		x.Facts = append(x.Facts, views.Fact{Name: p.T("fact.clock"), Text: clockDifference(p, *e.ClockAheadMS)})
 	}

@@ -84,8 +84,12 @@ func searchNotes(v *views.HistoryPage, f search, u understood) {
 		v.Notices = append(v.Notices, views.Notice{Level: "info", Title: p.T("history.also_title", "Code", u.also), Text: p.T("history.also_text"),
 			Link: &views.Link{Href: views.ChangePath(u.also), Text: p.T("change.crumb", "Number", u.also)}})
 	}
+	if u.pointed != 0 {
+		v.Notices = append(v.Notices, views.Notice{Level: "info", Title: p.T("history.pointed_title", "Number", u.pointed),
+			Link: &views.Link{Href: views.ChangePath(u.pointed), Text: p.T("callback.open_link", "Number", u.pointed)}})
+	}
 	if code := u.filter.Code; code != nil && *code != 0 { // 0 says that all went well
-		v.Code = &views.Link{Href: "/errors/" + itoa64(*code), Text: p.T("history.code_page", "Code", *code)}
+		v.Code = &views.Link{Href: codePath(*code), Text: p.T("history.code_page", "Code", *code)}
 	}
 }
 
@@ -147,8 +151,8 @@ func (s *server) historyList(v *views.HistoryPage, k clock, f search, u understo
 // missedTitle says which id was looked for in vain before it was looked for as a word, "" where none was.
 func missedTitle(p *i18n.Printer, u understood) string {
 	switch {
-	case u.digits:
-		return p.T("history.no_digits_title", "Value", u.chips[len(u.chips)-1].value)
+	case u.digits != "":
+		return p.T("history.no_digits_title", "Value", u.digits)
 	case u.missing != "":
 		return p.T("history.no_id_title", "What", p.T("history.chip.request_id"))
 	}
@@ -165,8 +169,8 @@ func (s *server) emptyHistory(p *i18n.Printer, f search, u understood) *views.Em
 	case f.q == "" && f.tab == "" && f.before == 0:
 		return &views.EmptyHistory{Icon: "history", Title: p.T("history.none_title"), Text: p.T("history.none_text"), Links: []views.Link{{Href: "/apps", Text: p.T("problem.to_apps")}}}
 	case f.tab != "" || f.before != 0 || len(u.chips) > 1: // which may be why
-	case u.digits:
-		return empty(missedTitle(p, u), p.T("history.no_digits_text", "Value", u.chips[len(u.chips)-1].value))
+	case u.digits != "":
+		return empty(missedTitle(p, u), p.T("history.no_digits_text", "Value", u.digits))
 	case u.missing != "":
 		return empty(noID, s.noRequestID(p, u.missing))
 	case u.exact == "number":

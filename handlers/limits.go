@@ -40,7 +40,7 @@ const (
 	MaxHeaderBytes = maxHeaders + maxAddress
 )
 
-// answerTime is how long a client may take to fetch a page; an export gets it anew with every step.
+// answerTime is how long a client may take to fetch a page; an export gets it anew with every part.
 const answerTime = 30 * time.Second
 
 var (

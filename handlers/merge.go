@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -17,7 +16,7 @@ import (
 
 func (s *server) planMerged(c echo.Context, e entry) error {
 	form := c.Request().PostForm
-	reading, _ := strconv.ParseInt(form.Get("reading"), 10, 64)
+	reading := positive(form.Get("reading"))
 	plan, err := s.Changes.PlanMerged(c.Request().Context(), actor(c), e.Number, reading, form.Get("url"), form["command"])
 	var problems changes.Problems
 	if errors.As(err, &problems) {
@@ -44,9 +43,14 @@ func (s *server) threeWay(c echo.Context, v *views.ChangePage, k clock, e entry,
 	}
 	p := v.P
 	t := &views.ThreeWay{Action: views.ChangePath(e.Number), Reading: itoa64(m.Reading), Conflict: m.Conflict(), CloudURL: m.Cloud.URL(), MineURL: m.Mine.URL(), URL: m.URL, CanPlan: mayWrite(c, e.SDKAppID) && e.app.ArchivedAt == 0}
-	t.Facts = []views.Fact{{Name: p.T("three.opened"), Text: orElse(m.Opened.URL(), p.T("diff.no_callback")), Mono: true},
-		{Name: p.T("three.cloud"), Text: orElse(m.Cloud.URL(), p.T("diff.no_callback")), Mono: true},
-		{Name: p.T("three.yours"), Text: orElse(m.Mine.URL(), p.T("diff.no_callback")), Mono: true},
+	address := func(c store.Configuration) string {
+		if c.IsNone() {
+			return p.T("diff.no_callback")
+		}
+		return orElse(c.URL(), p.T("word.none"))
+	}
+	t.Facts = []views.Fact{{Name: p.T("three.opened"), Text: address(m.Opened), Mono: true}, {Name: p.T("three.cloud"), Text: address(m.Cloud), Mono: true},
+		{Name: p.T("three.yours"), Text: address(m.Mine), Mono: true},
 		{Name: p.T("three.read"), Text: k.stamp(m.Seen)}}
 	result := m.Commands
 	if r != nil && r.merging {

@@ -45,7 +45,7 @@ func (s *server) showOverview(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	v.Verdict = verdict(p, apps)
+	v.Verdict = verdict(k, apps)
 	v.States = appStates(p, apps)
 	v.Attention = attention(k, apps)
 	v.Days = daysChart(k, days, outcomes)
@@ -60,15 +60,21 @@ func (s *server) showOverview(c echo.Context) error {
 	return s.render(c, http.StatusOK, views.Overview(v))
 }
 
-// verdict is the sentence at the top, with where to go.
-func verdict(p *i18n.Printer, apps []store.AppRow) views.Verdict {
-	need := 0
+// readOften is how old a reading may be to say that all is right.
+const readOften = 24 * time.Hour
+
+// verdict is the sentence at the top, with where to go. Of what was not read lately nobody knows whether it is right.
+func verdict(k clock, apps []store.AppRow) views.Verdict {
+	p, need, unseen := k.p, 0, 0
 	for _, a := range apps {
 		need += count(inTab(tabAttention, a))
+		unseen += count(a.ReadAt < k.now.Add(-readOften).UnixMilli())
 	}
 	switch {
 	case len(apps) == 0:
 		return views.Verdict{Level: "info", Icon: "info-circle", Text: p.T("apps.none_title"), Link: views.Link{Href: "/apps", Text: p.T("problem.to_apps")}}
+	case need == 0 && unseen > 0:
+		return views.Verdict{Level: "info", Icon: "info-circle", Text: p.N("overview.unseen", unseen, "All", p.Number(len(apps))), Link: views.Link{Href: "/apps", Text: p.T("problem.to_apps")}}
 	case need == 0:
 		return views.Verdict{Level: "ok", Icon: "circle-check", Text: p.N("overview.fine", len(apps)), Link: views.Link{Href: "/apps", Text: p.T("problem.to_apps")}}
 	}
@@ -164,7 +170,7 @@ func attentionEntry(a store.AppRow) int64 {
 	switch standing(a) {
 	case standsUnknown, standsPending:
 		return a.Open
-	case string(changes.Drifted):
+	case string(changes.Drifted), string(changes.Unreadable): // a failed read does not end a drift
 		return a.Drift
 	}
 	return 0

@@ -1,21 +1,15 @@
 package handlers
 
 import (
-	"github.com/labstack/echo/v4"
-
 	"callboard/i18n"
 	"callboard/store"
 	"callboard/views"
+	"slices"
 )
 
-// related says in sentences what the entry came from, what came of it, and what settled it.
-func (s *server) related(c echo.Context, v *views.ChangePage, k clock, e entry) error {
-	r, err := s.Store.Related(c.Request().Context(), e.Change, e.beside)
-	if err != nil {
-		return err
-	}
-	v.Related = append(origins(v.P, e, r), outcomes(v.P, k, e, r)...)
-	return nil
+// carriedOn tells whether what an entry wanted came about by a later one, so that nothing is left to offer.
+func carriedOn(r store.Related) bool {
+	return slices.ContainsFunc(r.Later, func(later store.Change) bool { return later.State() == store.Applied })
 }
 
 // origins lead back.
@@ -75,7 +69,7 @@ func relation(from, to store.Change) string {
 		return "answers"
 	case to.Wanted == from.Wanted && from.State() != store.Applied:
 		return "repeats"
-	case from.Cause == store.CauseMoved:
+	case from.Cause == store.CauseMoved || from.Cause == store.CauseStale:
 		return "merges"
 	}
 	return "restores"
@@ -86,7 +80,7 @@ func (e entry) settledBy() string {
 	switch {
 	case e.closedByHand():
 		return store.CauseByHand
-	case e.ReadBackAt != e.SettledAt:
+	case e.answeredLate():
 		return "late"
 	}
 	return "reading"

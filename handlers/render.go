@@ -62,8 +62,11 @@ func (s *server) attentionNow(ctx context.Context) store.Attention {
 	if time.Since(s.attention.at) < attentionLife {
 		return s.attention.last
 	}
-	// Set first: while the database does not answer, one page asks and the others do not queue behind it.
+	// Set first: while the database does not answer, one page after the other waits for it, and not again within the life.
 	s.attention.at = time.Now()
+	// What is kept is for all, so one who asks and goes away must not decide it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attentionWait)
+	defer cancel()
 	n, err := s.Store.Attention(ctx)
 	if err != nil {
 		s.Log.Error("the header's counts could not be read", "err", err)

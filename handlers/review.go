@@ -208,13 +208,16 @@ func (s *server) stillSo(c echo.Context, v *views.ReviewPage, k clock, plan chan
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	if err == nil && r.Configuration.Equal(plan.Diff.Before) {
+	if err == nil && r.Configuration.Equal(plan.Diff.Before) && !plan.State.Stale {
 		v.Still = views.State{Class: "ok", Icon: "circle-check", Text: p.T("review.unchanged")}
 		v.StillText = p.T("review.unchanged_text", "Ago", k.ago(r.LastSeen), "Time", k.time(r.LastSeen).Text)
 		return nil
 	}
 	v.Still = views.State{Class: "care", Icon: "arrows-diff", Text: p.T("review.changed")}
 	v.StillText = p.T("review.changed_text", "Time", k.time(plan.BaseSeen).Text)
+	if plan.State.Stale {
+		v.StillText = p.T("review.stale_still")
+	}
 	return nil
 }
 

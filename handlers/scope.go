@@ -1,12 +1,14 @@
 package handlers
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 
 	"github.com/labstack/echo/v4"
 
 	"callboard/auth"
+	"callboard/store"
 )
 
 // mayWrite tells whether the person of a request may change an app's callback: an operator, and of limited ones only for
@@ -48,5 +50,8 @@ func (s *server) appOfRoute(c echo.Context) (int64, error) {
 		return 0, nil //nolint:nilerr // as above
 	}
 	e, err := s.Store.Change(c.Request().Context(), number)
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, errNoEntry
+	}
 	return e.SDKAppID, err
 }

@@ -19,6 +19,7 @@ const (
 	maxQuery = 4096 // bytes
 	maxWords = 6
 	maxWord  = 80 // bytes of what is shown, and letters of what is looked for: a sentence in Chinese is one word
+	maxParts = 24 // words of which each may be an app or a code
 	minID    = 6  // digits of a RequestId; fewer begin too many of them
 )
 
@@ -72,8 +73,12 @@ func lostParts(c echo.Context, f search) []string {
 // tabs are those of the history, and what older addresses have.
 var tabs = []string{"changes", "drift", store.Refused, store.Unknown, store.NotSent, store.Applied}
 
+// positive is a whole number above zero, and 0 for anything else.
 func positive(text string) int64 {
-	n, _ := strconv.ParseInt(text, 10, 64)
+	n, ok := whole(text)
+	if !ok {
+		return 0
+	}
 	return max(n, 0)
 }
 
@@ -117,10 +122,11 @@ type understood struct {
 	chips   []chip
 	ignored []ignored
 	exact   string // the kind of id that leads straight to its entry when there is one
-	digits  bool   // a mere number was looked for, and is none of an app, a code, an entry or an attempt
+	digits  string // a mere number that was looked for, and is none of an app, a code, an entry or an attempt
 	missing string // a RequestId that no entry has, "" where none was looked for; what was typed is looked for as a word
 	zoned   bool   // a day or a time was given without its zone
 	also    int64  // an entry whose number is the code that was looked for
+	pointed int64  // an entry whose number stands among other words
 	terms   []term
 }
 
@@ -163,12 +169,15 @@ func (s *server) search(ctx context.Context, u *understood, f search, k clock) e
 		return err
 	}
 	var free []int
-	seen := map[string]bool{}
+	seen, days := map[string]bool{}, 0
 	for i, t := range u.terms {
 		switch {
 		case t.name == "" && !seen["from"] && !seen["to"] && u.aloneOrTime(i, k):
 			u.day(i, k)
-			seen["from"], seen["to"] = true, true
+			seen["from"], seen["to"], days = true, true, 1
+		case t.name == "" && days == 1 && u.aloneOrTime(i, k):
+			u.until(i, k)
+			days = 2
 		case t.name == "":
 			free = append(free, i)
 		case seen[t.name] && t.name != "text":
@@ -211,7 +220,7 @@ func (s *server) byAttempt(ctx context.Context, u *understood, text string) (boo
 		return false, nil
 	}
 	list, err := s.Store.History(ctx, store.Filter{Attempt: &attempt, Limit: 1})
-	if err != nil || len(list) == 0 {
+	if err != nil || len(list) == 0 && len(u.terms) > 1 {
 		return false, err
 	}
 	u.exact, u.filter.Attempt = "attempt", &attempt
@@ -230,7 +239,8 @@ func (s *server) typed(ctx context.Context, u *understood, i int, k clock) error
 			return err
 		}
 		if u.filter.SDKAppID = id; id == 0 {
-			u.filter.Words, kind = append(u.filter.Words, store.Text(t.value, maxWord)), "words"
+			u.word(i)
+			return nil
 		}
 	case "by":
 		u.filter.Who = t.value
@@ -245,7 +255,11 @@ func (s *server) typed(ctx context.Context, u *understood, i int, k clock) error
 		}
 		u.filter.Code = &code
 	case "kind", "outcome":
-		if kind = u.kindOrState(t.name, strings.ToLower(t.value)); kind == "" {
+		value := strings.ToLower(t.value)
+		if named, of := s.outcomeNamed(value); t.name == "outcome" && named != "" {
+			value = of
+		}
+		if kind = u.kindOrState(t.name, value); kind == "" {
 			u.ignore(t.name, t.raw)
 			return nil
 		}
@@ -297,7 +311,7 @@ func (u *understood) ignore(id, text string) {
 
 // appNamed is the app of an SDKAppID or a name, 0 when there is none, or more than one of the name.
 func (s *server) appNamed(ctx context.Context, text string) (int64, error) {
-	if id, err := strconv.ParseInt(ungrouped(folded(text)), 10, 64); err == nil && id > 0 {
+	if id, ok := whole(ungrouped(folded(text))); ok && id > 0 {
 		return id, nil
 	}
 	var id int64

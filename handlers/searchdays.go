@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,15 +10,33 @@ import (
 
 var (
 	onlyDate  = regexp.MustCompile(`^\d{4}[-/]\d\d[-/]\d\d$`)
-	onlyClock = regexp.MustCompile(`(?i)^\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:z|[+-]\d\d:\d\d)?$`)
+	onlyClock = regexp.MustCompile(`(?i)^\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:z|[+-]\d\d:?\d\d)?$`)
+	// dateAndClock is a time that does not say its zone.
+	dateAndClock = regexp.MustCompile(`(?i)^\d{4}[-/]\d\d[-/]\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?$`)
+	aZone        = regexp.MustCompile(`(?i)^(?:(?:utc|gmt)?([+-])(\d{1,2})(?::?(\d\d))?|utc|gmt|z)$`)
 )
 
+// zoneOf writes a zone as times have it behind them, "" for what is none.
+func zoneOf(text string) string {
+	m := aZone.FindStringSubmatch(text)
+	switch {
+	case m == nil:
+		return ""
+	case m[1] == "":
+		return "Z"
+	}
+	return m[1] + ("0" + m[2])[len(m[2])-1:] + ":" + orElse(m[3], "00")
+}
+
 // ownZone ends a time that says its zone.
-var ownZone = regexp.MustCompile(`(?i)(?:z|[+-]\d\d:\d\d)$`)
+var ownZone = regexp.MustCompile(`(?i)(?:z|[+-]\d\d:?\d\d)$`)
 
 // time understands from: and to:. A day is another one to a colleague elsewhere who is sent the address, so the zone is said.
 func (u *understood) time(i int, k clock) {
 	t := u.terms[i]
+	if ago, named := dayNames[strings.ToLower(t.value)]; named {
+		t.value = k.now.In(k.zone).AddDate(0, 0, -ago).Format(time.DateOnly)
+	}
 	from, to, ok := k.span(t.value)
 	if !ok {
 		id := "date"
@@ -46,8 +65,12 @@ var likeTime = regexp.MustCompile(`^\d{4}[-/]\d\d[-/]\d\d(?:$|[Tt])`)
 // aloneOrTime tells whether a term without a name is a day or a time, or stands alone and is written like one.
 func (u *understood) aloneOrTime(i int, k clock) bool {
 	_, _, ok := k.span(u.terms[i].value)
-	return likeTime.MatchString(u.terms[i].value) && (ok || len(u.terms) == 1)
+	_, day := dayNames[strings.ToLower(u.terms[i].value)]
+	return day || likeTime.MatchString(u.terms[i].value) && (ok || len(u.terms) == 1)
 }
+
+// dayNames are days by how long ago they were.
+var dayNames = map[string]int{"today": 0, "yesterday": 1, "今天": 0, "昨天": 1}
 
 // day understands a day or a time without a name: from its beginning to its end.
 func (u *understood) day(i int, k clock) {
@@ -58,6 +81,14 @@ func (u *understood) day(i int, k clock) {
 			return // there is none, which is said once
 		}
 	}
+}
+
+// until understands the second of two days without names: the end of what began with the first.
+func (u *understood) until(i int, k clock) {
+	u.filter.To = 0
+	u.chips = slices.DeleteFunc(u.chips, func(c chip) bool { return c.kind == "to" })
+	u.terms[i].name = "to"
+	u.time(i, k)
 }
 
 // span is a day, a minute or a second in the person's zone or one that it names, as logs and exports write them, or an age
@@ -78,7 +109,7 @@ func (k clock) span(text string) (from, to int64, ok bool) {
 	for _, x := range []struct {
 		layout string
 		unit   time.Duration
-	}{{"2006-01-02T15:04", time.Minute}, {"2006-01-02T15:04Z07:00", time.Minute}, {"2006-01-02T15:04:05", time.Second}, {time.RFC3339, time.Second}} {
+	}{{"2006-01-02T15:04", time.Minute}, {"2006-01-02T15:04Z07:00", time.Minute}, {"2006-01-02T15:04Z0700", time.Minute}, {"2006-01-02T15:04:05Z0700", time.Second}, {"2006-01-02T15:04:05", time.Second}, {time.RFC3339, time.Second}} {
 		// Seconds may have a fraction.
 		if t, err := time.ParseInLocation(x.layout, strings.ToUpper(text), k.zone); err == nil {
 			return t.UnixMilli(), t.Add(x.unit).UnixMilli(), true

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"callboard/i18n"
@@ -64,11 +63,11 @@ func (s *server) free(ctx context.Context, u *understood, places []int, host str
 	if m := ownAddress.FindStringSubmatch(typed); m != nil && (m[1] == "" || s.isOurs(m[1], host)) {
 		text = "#" + m[2]
 	}
-	number, err := strconv.ParseInt(strings.TrimPrefix(text, "#"), 10, 64)
+	number, isNumber := whole(strings.TrimPrefix(text, "#"))
 	switch {
 	case text == "":
 		return s.several(ctx, u, places)
-	case err == nil && number > 0:
+	case isNumber && number > 0:
 		return s.number(ctx, u, text, number, places)
 	case strings.HasPrefix(strings.ToLower(text), "id-"):
 		// Of anything else that begins so, nothing can be found.
@@ -117,7 +116,11 @@ func (s *server) several(ctx context.Context, u *understood, places []int) error
 		return err
 	}
 	var rest []int
-	for _, i := range places {
+	for n, i := range places {
+		if n >= maxParts {
+			rest = append(rest, i)
+			continue
+		}
 		of := []int{i}
 		if n := len(rest); n > 0 && rest[n-1] == i-1 && u.isLabel(i-1) {
 			of = []int{i - 1, i}
@@ -128,6 +131,9 @@ func (s *server) several(ctx context.Context, u *understood, places []int) error
 		}
 		if taken {
 			rest = rest[:len(rest)+1-len(of)]
+			for n := len(rest); n > 0 && rest[n-1] == of[0]-1 && u.isLabel(rest[n-1]); n-- { // as in Error code 60020
+				rest, of = rest[:n-1], append([]int{rest[n-1]}, of...)
+			}
 		} else {
 			rest = append(rest, i)
 		}
@@ -139,12 +145,31 @@ func (s *server) several(ctx context.Context, u *understood, places []int) error
 	if len(rest) == 0 {
 		return nil
 	}
+	if err := s.pointed(ctx, u, rest); err != nil {
+		return err
+	}
 	return s.words(ctx, u, rest)
 }
 
-// labels are words before a number that say what it is, in small letters; true: an entry.
-var labels = map[string]bool{"sdkappid": false, "app": false, "应用": false, "code": false, "errorcode": false, "错误码": false,
-	"change": true, "entry": true, "变更": true, "条目": true}
+// pointed finds an entry whose number stands among other words, with # in front: it may be what is wanted, whatever is said
+// beside it.
+func (s *server) pointed(ctx context.Context, u *understood, places []int) error {
+	for _, i := range places[:min(len(places), maxParts)] {
+		m := entryMark.FindStringSubmatch(folded(u.terms[i].value))
+		if m == nil {
+			continue
+		}
+		exists, err := there(s.Store.Change(ctx, positive(m[1])))
+		if exists || err != nil {
+			u.pointed = positive(m[1])
+			return err
+		}
+	}
+	return nil
+}
+
+// entryMark is the number of an entry as pages write it.
+var entryMark = regexp.MustCompile(`^#(\d{1,18})$`)
 
 func (u *understood) isLabel(i int) bool {
 	_, known := labels[store.Key(u.terms[i].value)]
@@ -184,9 +209,9 @@ func (s *server) entryOnly(ctx context.Context, u *understood, places []int) (bo
 	var number int64
 	for j, i := range places {
 		value := folded(u.terms[i].value)
-		n, err := strconv.ParseInt(strings.TrimPrefix(value, "#"), 10, 64)
+		n, isNumber := whole(strings.TrimPrefix(value, "#"))
 		switch {
-		case err == nil && number == 0 && (strings.HasPrefix(value, "#") || j > 0 && labels[store.Key(u.terms[places[j-1]].value)]):
+		case isNumber && number == 0 && (strings.HasPrefix(value, "#") || j > 0 && labels[store.Key(u.terms[places[j-1]].value)]):
 			number = n
 		case !u.isLabel(i) && !u.isPause(i):
 			return false, nil
@@ -269,7 +294,7 @@ func (s *server) digits(ctx context.Context, u *understood, text string, number 
 		u.add("attempt", value, places...)
 		return nil
 	}
-	u.digits = true
+	u.digits = value
 	if requestID.MatchString(text) {
 		return s.maybeRequestID(ctx, u, text, places)
 	}
@@ -301,7 +326,7 @@ func (s *server) name(ctx context.Context, u *understood, places []int) (bool, e
 			return true, nil
 		}
 	}
-	if word := s.eventNamed(text); word != "" {
+	if word := s.eventNamed(text); word != "" && len(u.filter.Words) < maxWords {
 		u.filter.Words = append(u.filter.Words, word)
 		u.add("words", word, places...)
 		return true, nil
@@ -314,11 +339,55 @@ func (s *server) words(ctx context.Context, u *understood, places []int) error {
 	if known, err := s.name(ctx, u, places); known || err != nil {
 		return err
 	}
+	if known, err := s.outcome(ctx, u, places); known || err != nil {
+		return err
+	}
 	u.noFilters(places)
 	for _, i := range places {
 		u.word(i)
 	}
 	return nil
+}
+
+// outcome: how entries ended, as lists write it, alone or beside a name.
+func (s *server) outcome(ctx context.Context, u *understood, places []int) (bool, error) {
+	for n := min(len(places), 3); n > 0; n-- {
+		for _, part := range [][2][]int{{places[:n], places[n:]}, {places[len(places)-n:], places[:len(places)-n]}} {
+			_, values := u.text(part[0])
+			kind, value := s.outcomeNamed(strings.Join(values, " "))
+			if kind == "" || u.filter.State != "" || u.filter.Kind != "" {
+				continue
+			}
+			if len(part[1]) > 0 {
+				if known, err := s.name(ctx, u, part[1]); !known || err != nil {
+					return false, err
+				}
+			}
+			u.kindOrState(kind, value)
+			u.add(kind, value, part[0]...)
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// outcomeNamed is the outcome, or the kind of entries without one, by what lists call it in any language; "" for nothing.
+func (s *server) outcomeNamed(text string) (kind, value string) {
+	key := store.Key(strings.NewReplacer("_", " ", "-", " ").Replace(text))
+	for _, l := range i18n.Languages {
+		p := s.Texts.Printer(l)
+		for _, state := range states {
+			if key == store.Key(p.T("state."+state)) || key == strings.ReplaceAll(state, "_", " ") {
+				return "outcome", state
+			}
+		}
+		for id, kind := range map[string]string{"state.drift_found": store.KindDrift, "state.accepted": store.KindAccepted} {
+			if key == store.Key(p.T(id)) || key == kind {
+				return "kind", kind
+			}
+		}
+	}
+	return "", ""
 }
 
 // word looks for a term as it is written.

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // term is one word of a search, a phrase in quotes, or a filter such as app:1400000001 or by:"Mei Lin". Its value is without
@@ -23,17 +24,40 @@ func terms(q string) []term {
 		m := oneTerm.FindStringSubmatch(q)
 		name := strings.ToLower(m[1])
 		t := term{raw: strings.TrimSpace(m[0]), name: orElse(otherNames[name], name), value: m[2] + m[4] + bare(m[3])}
+		q = q[len(m[0]):]
 		if name == "" && m[4] == "" {
 			t.value = bare(m[0])
+			if label, number, ok := labelled(t.value); ok {
+				list = append(list, label)
+				t = number
+			}
 		}
 		if n := len(list); n > 0 && t.continues(list[n-1]) {
 			list[n-1] = list[n-1].with(t)
 		} else {
 			list = append(list, t)
 		}
-		q = q[len(m[0]):]
 	}
 	return list
+}
+
+// labels are words before a number that say what it is, in small letters; true: an entry.
+var labels = map[string]bool{"sdkappid": false, "appid": false, "app": false, "应用": false, "code": false, "error": false, "errorcode": false, "错误码": false,
+	"change": true, "entry": true, "变更": true, "条目": true}
+
+// oneLabel is a label and its number in one word, as in SDKAppID=1400000001 or 变更#12.
+var oneLabel = regexp.MustCompile(`(?i)^("?(?:sdkappid|appid|应用|errorcode|error|code|错误码|change|entry|变更|条目)"?)([=:：#])?"?(#?\d{1,18})$`)
+
+// labelled takes a label and its number apart. Letters and digits in a row are a name.
+func labelled(text string) (label, number term, ok bool) {
+	m := oneLabel.FindStringSubmatch(folded(text))
+	if m == nil || m[2] == "" && m[1][0] < utf8.RuneSelf {
+		return term{}, term{}, false
+	}
+	if m[2] == "#" {
+		m[2], m[3] = "", "#"+m[3]
+	}
+	return term{raw: m[1] + m[2], value: bare(m[1])}, term{raw: m[3], value: m[3]}, true
 }
 
 // around is what stands around a thing where it was copied from.
@@ -44,19 +68,35 @@ func bare(text string) string {
 	return orElse(strings.Trim(strings.ReplaceAll(text, "...", "…"), around), text)
 }
 
-// continues tells whether a term is the clock time of the day before it, or the value of a filter that was typed with a blank
-// behind its colon.
+// continues tells whether a term is the clock time of the day before it, the zone of the time before it, the value of a filter
+// that was typed with a blank behind its colon, or the day behind a word such as since.
 func (t term) continues(before term) bool {
-	return t.name == "" && (before.name != "" && before.value == "" && !strings.ContainsAny(before.raw, `"“`) || onlyDate.MatchString(before.value) && onlyClock.MatchString(t.value))
+	switch {
+	case t.name != "":
+		return false
+	case before.name != "" && before.value == "":
+		return !strings.ContainsAny(before.raw, `"“`)
+	case before.name == "" && timeWords[strings.ToLower(before.value)] != "":
+		return likeTime.MatchString(t.value)
+	}
+	return onlyDate.MatchString(before.value) && onlyClock.MatchString(t.value) || dateAndClock.MatchString(before.value) && zoneOf(t.value) != ""
 }
+
+// timeWords are what people write before a day.
+var timeWords = map[string]string{"from": "from", "since": "from", "to": "to", "until": "to"}
 
 // with is a term and the one that continues it.
 func (t term) with(next term) term {
-	value := next.value
-	if t.value != "" {
-		value = t.value + "T" + next.value
+	raw := t.raw + " " + next.raw
+	switch {
+	case t.name == "" && timeWords[strings.ToLower(t.value)] != "":
+		return term{raw: timeWords[strings.ToLower(t.value)] + ":" + next.raw, name: timeWords[strings.ToLower(t.value)], value: next.value}
+	case t.value == "":
+		return term{raw: raw, name: t.name, value: next.value}
+	case dateAndClock.MatchString(t.value):
+		return term{raw: raw, name: t.name, value: t.value + zoneOf(next.value)}
 	}
-	return term{raw: t.raw + " " + next.raw, name: t.name, value: value}
+	return term{raw: raw, name: t.name, value: t.value + "T" + next.value}
 }
 
 // likeFilter is a word that looks as if it was meant as a filter. Addresses, hosts with ports, times and ids do not.

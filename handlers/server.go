@@ -90,4 +90,7 @@ type attentionCache struct {
 	last store.Attention
 }
 
-const attentionLife = 2 * time.Second
+const (
+	attentionLife = 2 * time.Second
+	attentionWait = 3 * time.Second
+)

@@ -31,8 +31,10 @@ func (s *server) clockOf(c echo.Context, p *i18n.Printer) clock {
 // of is the clock of a zone that an address names, so that it asks a colleague elsewhere about the same time; else the
 // person's own.
 func (k clock) of(zone string) clock {
-	if z, err := time.LoadLocation(knownZone(zone)); err == nil && knownZone(zone) != "" {
-		k.zone = z
+	if name := knownZone(zone); name != "" {
+		if z, err := time.LoadLocation(name); err == nil {
+			k.zone = z
+		}
 	}
 	return k
 }

@@ -84,7 +84,7 @@ func (s *server) planToken(c echo.Context, a store.App, f tokenForm) error {
 }
 
 func (s *server) renderToken(c echo.Context, status int, a store.App, t changes.TokenView, f tokenForm) error {
-	v := views.TokenPage{Base: s.appBase(c, "token.title", "token", a), Action: views.AppPath(a.SDKAppID, "/token"), CheckHref: views.AppPath(a.SDKAppID, "/token/check"), Reason: f.reason, Do: f.do}
+	v := views.TokenPage{Base: s.appBase(c, "token.title", "token", a), Action: views.AppPath(a.SDKAppID, "/token"), CheckHref: views.AppPath(a.SDKAppID, "/token/check"), Reason: f.reason}
 	p, k := v.P, s.clockOf(c, v.P)
 	v.State, v.Text = tokenFacts(k, t)
 	if !t.Known {

@@ -86,6 +86,13 @@ func TestTokenUnread(t *testing.T) {
 	if main := p.text("main"); p.text("main .cb-state") != w.T("token.unread") || !strings.Contains(main, "expired <b>") || !strings.Contains(main, "Id-") || !strings.Contains(main, w.T("fact.clock")) {
 		t.Errorf("of a refusal the page says %q", main)
 	}
+	// An answer that nobody understands is no refusal with the code 0.
+	for command, path := range map[string]string{"get_callback_token": tokenOf(appID), "get_callback": formOf(appID)} {
+		w.box.Script(sandbox.Fault{Command: command, Body: `{"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":"","RequestId":"Id-1","Response":{"Url":5,"Token":5}}`})
+		if p := b.get(path); !strings.Contains(p.text("main"), w.T("fault.shape")) || strings.Contains(p.text("main"), w.T("change.about_code", "Code", 0)) {
+			t.Errorf("%s says %q", path, p.text("main"))
+		}
+	}
 	w.box.Script(sandbox.Fault{Command: "get_callback_token", Drop: "before"})
 	for _, want := range []string{"token.unread", "token.rested"} { // the second look does not wait for the silent host
 		calls := len(w.box.Journal())

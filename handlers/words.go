@@ -177,7 +177,7 @@ func appState(p *i18n.Printer, st changes.State) views.State {
 
 // readFailure says why a read told nothing.
 func readFailure(p *i18n.Printer, code *int64, fault string) string {
-	if code != nil {
+	if code != nil && *code != 0 { // 0 beside a fault is an answer that nobody understands
 		return p.T("read.code", "Code", *code, "Meaning", meaning(p, *code))
 	}
 	return p.T("fault." + orElse(fault, "shape"))

@@ -29,13 +29,15 @@ func (m rowMemo[V]) list(ctx context.Context, s *Store, rest string, args ...any
 	list := make([]versioned[V], 0, 128)
 	_, err := all(ctx, s, func(r scanner) (struct{}, error) {
 		var id, version int64
-		err := r.Scan(&id, &version)
+		if err := r.Scan(&id, &version); err != nil {
+			return struct{}{}, err
+		}
 		known, ok := m.kept.find(id)
 		if !ok || known.version != version {
 			missing = append(missing, len(list))
 		}
 		list, ids = append(list, known), append(ids, id)
-		return struct{}{}, err
+		return struct{}{}, nil
 	}, m.query(m.id)+rest, args...)
 	if err != nil || len(missing) == 0 {
 		return list, err

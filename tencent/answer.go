@@ -42,7 +42,7 @@ func decide(status int, body []byte) (Ending, Fault, envelope) {
 }
 
 // mayBeDone says whether the work may have been done although the answer is FAIL with this code.
-// A code that is not in the catalogue means not done.
+// A code that is not in the catalogue is taken for a refusal.
 func mayBeDone(code int64) bool {
 	known, ok := ExplainCode(code)
 	return ok && !known.NotDone

@@ -21,7 +21,6 @@ type Base struct {
 	User    *User  // nil: nobody is signed in
 	CSRF    string
 	Nav     string // the current entry of the main menu
-	Search  string // what the header's search field holds
 	Notices []Notice
 	Sandbox bool // the console talks to a sandbox
 	Unknown int  // open unknown changes

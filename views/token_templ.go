@@ -18,7 +18,7 @@ type TokenPage struct {
 	CanRead                 bool // the state is not known, and the person may try again
 	Set, Enabled            bool
 	CanChange               bool
-	Do, Reason              string
+	Reason                  string
 	TokenError, ReasonError []string
 	Errors                  []FieldError
 	Rotation                *Rotation
