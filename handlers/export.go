@@ -101,15 +101,19 @@ func (s *server) exportHistory(c echo.Context, f format) error {
 		return err
 	}
 	if err != nil {
-		// Half an export must not look like a whole one.
-		level := slog.LevelError
-		if ctx.Err() != nil || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
-			level = slog.LevelInfo // whoever asked went away
-		}
-		s.Log.Log(ctx, level, "an export was cut off", "id", c.Get(idKey), "path", loggedPath(c), "user", userName(c), "err", err)
-		panic(http.ErrAbortHandler)
+		s.cutOff(c, err)
 	}
 	return end()
+}
+
+// cutOff ends an export in its middle: half of one must not look like a whole one.
+func (s *server) cutOff(c echo.Context, err error) {
+	ctx, level := c.Request().Context(), slog.LevelError
+	if ctx.Err() != nil || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		level = slog.LevelInfo // whoever asked went away
+	}
+	s.Log.Log(ctx, level, "an export was cut off", "id", c.Get(idKey), "path", loggedPath(c), "user", userName(c), "err", err)
+	panic(http.ErrAbortHandler)
 }
 
 // patient gives the client time anew for each part that is sent: an export may take long, and what it looks through as well.

@@ -77,7 +77,7 @@ func searchNotes(v *views.HistoryPage, f search, u understood) {
 	if len(f.lost) > 0 {
 		v.Notices = append(v.Notices, views.Notice{Level: "care", Title: p.T("history.ignored", "Text", join(p, f.lost)), Text: p.T("history.ignored.address")})
 	}
-	if f.cut && f.id == "" {
+	if f.cut && len(f.ids) == 0 {
 		v.Notices = append(v.Notices, views.Notice{Level: "care", Title: p.T("history.cut")})
 	}
 	if u.also != 0 {

@@ -157,6 +157,7 @@ func TestHistorySearch(t *testing.T) {
 			{"broken text", "\xff\xfe", "", []string{}},
 			{"markup", `"><script>alert(1)</script>`, "", []string{}},
 			{"a log line without blanks", `code:100301,RequestId:` + id + `,app:"gateway`, to("request_id"), nil},
+			{"behind the id of another call", "trace Id-ffffffffffffffffffffffffffffffff-O-Seq-1 then " + id, to("request_id"), nil},
 			{"behind four thousand bytes", strings.Repeat("at com.example.Thing.run ", 200) + id, to("request_id"), nil},
 			{"in Chinese quotes", "“" + bare[:20] + "”", to("request_id"), nil},
 			{"a beginning with a full stop", bare[:20] + ".", to("request_id"), nil},

@@ -31,7 +31,7 @@ type search struct {
 	top    int64    // the newest entry when the first page was shown
 	zone   string   // whose days a search for days means, "" for the person's own
 	host   string   // that the page is asked of
-	id     string   // a whole RequestId that stands somewhere in what was typed, also behind maxQuery
+	ids    []string // the whole RequestIds in what was typed, also behind maxQuery
 	cut    bool     // more was typed than is looked at
 	lost   []string // parts of the address that mean nothing
 }
@@ -39,9 +39,7 @@ type search struct {
 func readSearch(c echo.Context) search {
 	q := store.Visible(c.QueryParam("q"))
 	f := search{tab: c.QueryParam("state"), before: positive(c.QueryParam("before")), top: positive(c.QueryParam("top")), zone: knownZone(c.QueryParam("zone")), host: c.Request().Host}
-	if id := idInside(q); wholeRequestID.MatchString(id) {
-		f.id = id
-	}
+	f.ids = wholeIDs(q)
 	// Pages and messages bring other blanks than those of a keyboard. PostgreSQL takes neither NUL nor broken text, not even to look for.
 	f.q = store.Text(strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
@@ -160,10 +158,11 @@ func (s *server) understand(ctx context.Context, f search, k clock) (understood,
 }
 
 func (s *server) search(ctx context.Context, u *understood, f search, k clock) error {
-	if f.id != "" {
+	if len(f.ids) > 0 {
 		// It names its entry alone: in a pasted log line, what looks like filters was written by another program.
-		u.byRequestID(wholeID(frontOff(f.id)), u.places())
-		return nil
+		id, err := s.firstOf(ctx, f.ids)
+		u.byRequestID(id, u.places())
+		return err
 	}
 	if found, err := s.byAttempt(ctx, u, f.q); found || err != nil {
 		return err
@@ -195,6 +194,17 @@ func (s *server) search(ctx context.Context, u *understood, f search, k clock) e
 		u.ignored = append(u.ignored, ignored{id: "backwards"})
 	}
 	return s.free(ctx, u, free, f.host)
+}
+
+// firstOf is the first of some RequestIds that an entry has, else the first: a log line may hold those of other calls.
+func (s *server) firstOf(ctx context.Context, ids []string) (string, error) {
+	for _, id := range ids {
+		list, err := s.Store.History(ctx, store.Filter{RequestID: id, Limit: 1})
+		if len(list) > 0 || err != nil {
+			return id, err
+		}
+	}
+	return ids[0], nil
 }
 
 // places are all terms.

@@ -43,6 +43,22 @@ func idInside(text string) string {
 	return ""
 }
 
+// wholeIDs are the first whole RequestIds in a text, as Tencent writes them.
+func wholeIDs(text string) []string {
+	var list []string
+	for len(list) < maxWords {
+		at := insideText.FindStringSubmatchIndex(text)
+		if at == nil {
+			break
+		}
+		if id := text[at[2]:at[3]]; wholeRequestID.MatchString(id) {
+			list = append(list, wholeID(frontOff(id)))
+		}
+		text = text[at[3]:]
+	}
+	return list
+}
+
 func frontOff(id string) string { return strings.TrimPrefix(strings.ToLower(id), "id-") }
 
 // free understands what is no filter: RequestId, SDKAppID, number, attempt id, code, person, else words.
