@@ -188,8 +188,13 @@ func (s *server) pointed(ctx context.Context, u *understood, places []int) error
 var entryMark = regexp.MustCompile(`^#(\d{1,18})$`)
 
 func (u *understood) isLabel(i int) bool {
-	_, known := labels[store.Key(u.terms[i].value)]
+	_, known := labels[u.label(i)]
 	return known
+}
+
+// label is a term as labels are listed.
+func (u *understood) label(i int) string {
+	return store.Key(strings.TrimRight(u.terms[i].value, "=:："))
 }
 
 // isPause tells whether a term is only what parts others, such as the dots between facts.
@@ -199,7 +204,7 @@ func (u *understood) isPause(i int) bool { return strings.Trim(u.terms[i].value,
 func (s *server) part(ctx context.Context, u *understood, places []int) (bool, error) {
 	value := ungrouped(folded(u.terms[places[len(places)-1]].value))
 	number, ok := whole(value)
-	if !ok || number <= 0 || labels[store.Key(u.terms[places[0]].value)] {
+	if !ok || number <= 0 || labels[u.label(places[0])] {
 		return false, nil
 	}
 	if u.filter.SDKAppID == 0 {
@@ -227,7 +232,7 @@ func (s *server) entryOnly(ctx context.Context, u *understood, places []int) (bo
 		value := folded(u.terms[i].value)
 		n, isNumber := whole(strings.TrimPrefix(value, "#"))
 		switch {
-		case isNumber && number == 0 && (strings.HasPrefix(value, "#") || j > 0 && labels[store.Key(u.terms[places[j-1]].value)]):
+		case isNumber && number == 0 && (strings.HasPrefix(value, "#") || j > 0 && labels[u.label(places[j-1])]):
 			number = n
 		case !u.isLabel(i) && !u.isPause(i):
 			return false, nil
