@@ -213,6 +213,9 @@ func (s *server) renderChange(c echo.Context, status int, e entry, r *rejected) 
 	}
 	timeline(&v, k, e)
 	v.Related = append(origins(p, e, beside), outcomes(p, k, e, beside)...)
+	if err := s.cameFirst(c.Request().Context(), &v, e); err != nil {
+		return err
+	}
 	changeNotices(&v, k, e, r, c.QueryParam("found"))
 	return s.render(c, status, views.Change(v))
 }

@@ -332,6 +332,9 @@ func TestThreeWayOfStale(t *testing.T) {
 	}
 	b.get(formOf(appID))
 	p := b.get(change)
+	if !strings.Contains(p.text("main"), w.T("related.came_first", "Number", 1, "Who", "operator")) {
+		t.Errorf("the page does not say who came first: %q", p.text("main"))
+	}
 	three := `form:has(table.cb-three)`
 	if got := p.values(three + " input[type=radio]"); !slices.Equal(got, []string{cloud, newURL}) || p.count("button[value=again]") != 0 {
 		t.Fatalf("URLs to choose from are %q", got)

@@ -67,6 +67,8 @@ func searchNotes(v *views.HistoryPage, f search, u understood) {
 			title = "history.no_filter"
 		case "long":
 			title = "history.shortened"
+		case "no_app", "no_person": // looked for all the same
+			title = "history." + x.id
 		}
 		if x.text == "" {
 			v.Notices = append(v.Notices, views.Notice{Level: "care", Title: p.T("history." + x.id)})

@@ -101,6 +101,7 @@ func TestHistorySearch(t *testing.T) {
 			{"a word with marks of writing direction", "\u200faurora\u2069", "", all},
 			{"a filter with a mark in front", "\u200ecode:60020", "", []string{"#2"}},
 			{"as lists print it", bare[:8] + "…" + bare[len(bare)-2:], to("request_id"), nil},
+			{"as lists print another one", bare[:8] + "…99999", "", []string{}},
 			{"a code of Tencent", "60020", "", []string{"#2"}},
 			{"a code that was never answered", "70009", "", []string{}},
 			{"a code by its filter", "code:60020", "", []string{"#2"}},
@@ -290,7 +291,7 @@ func TestHistorySaysWhatIsNoFilter(t *testing.T) {
 			t.Errorf("%s is understood as %q, want %q", q, p.text(".cb-chip"), want)
 		}
 	}
-	for q, want := range map[string]string{"since:tuesday": "date", "from:1d since:2d": "twice", "by:": "empty", "from:2026-02-31": "no_date", "to:2026-03-01T25:00": "no_date", "outcome:refusd": "outcome"} {
+	for q, want := range map[string]string{"since:tuesday": "date", "from:1d since:2d": "twice", "by:": "empty", "from:2026-02-31": "no_date", "to:2026-03-01T25:00": "no_date", "outcome:refusd": "outcome", "app:1400999999": "no_app", "by:nobody": "no_person"} {
 		if p := b.get("/history?q=" + url.QueryEscape(q)); !strings.Contains(p.text(".cb-note.care"), w.T("history.ignored."+want)) {
 			t.Errorf("%s: the page says %q", q, p.text(".cb-note"))
 		}

@@ -4,8 +4,33 @@ import (
 	"callboard/i18n"
 	"callboard/store"
 	"callboard/views"
+	"context"
+	"errors"
 	"slices"
 )
+
+// cameFirst says what made a plan out of date: another change, or another region.
+func (s *server) cameFirst(ctx context.Context, v *views.ChangePage, e entry) error {
+	if e.Cause != store.CauseStale {
+		return nil
+	}
+	plan, _, err := s.Store.Plan(ctx, e.Plan)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p := v.P
+	list, err := s.Store.History(ctx, store.Filter{SDKAppID: e.SDKAppID, Acts: true, After: plan.Newest, Before: e.Number, Limit: 1})
+	for _, first := range list {
+		v.Related = append([]views.Link{{Href: views.ChangePath(first.Number), Text: p.T("related.came_first", "Number", first.Number, "Who", orElse(first.Actor.Name, p.T("word.console")))}}, v.Related...)
+	}
+	if plan.Region != e.Region {
+		v.Notices = append(v.Notices, views.Notice{Level: "care", Title: p.T("three.region_title"), Text: p.T("three.region_text", "Old", s.regionName(p, plan.Region), "New", s.regionName(p, e.Region))})
+	}
+	return err
+}
 
 // carriedOn tells whether what an entry wanted came about by a later one, so that nothing is left to offer.
 func carriedOn(r store.Related) bool {

@@ -252,8 +252,18 @@ func (s *server) typed(ctx context.Context, u *understood, i int, k clock) error
 			u.word(i)
 			return nil
 		}
+		if exists, err := there(s.Store.App(ctx, id)); !exists || err != nil {
+			u.ignore("no_app", t.raw)
+			u.add(kind, t.value, i)
+			return err
+		}
 	case "by":
 		u.filter.Who = t.value
+		if list, err := s.Store.History(ctx, store.Filter{Who: t.value, Limit: 1}); err != nil || len(list) == 0 {
+			u.ignore("no_person", t.raw)
+			u.add(kind, t.value, i)
+			return err
+		}
 	case "text":
 		u.word(i)
 		return nil

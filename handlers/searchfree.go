@@ -71,10 +71,11 @@ func (s *server) free(ctx context.Context, u *understood, places []int, host str
 	if id := idInside(typed); id != "" && !requestID.MatchString(text) {
 		text = id // a whole log line was pasted
 	}
-	if head, _, short := strings.Cut(text, "…"); short && requestID.MatchString(head) {
+	if head, tail, short := strings.Cut(text, "…"); short && requestID.MatchString(head) {
 		// As lists print it; it can be letters alone.
-		u.byRequestID(wholeID(frontOff(head)), places)
-		return nil
+		id, err := s.shortened(ctx, wholeID(frontOff(head)), tail)
+		u.byRequestID(id, places)
+		return err
 	}
 	if m := ownAddress.FindStringSubmatch(typed); m != nil && (m[1] == "" || s.isOurs(m[1], host)) {
 		text = "#" + m[2]
@@ -100,6 +101,20 @@ func (s *server) free(ctx context.Context, u *understood, places []int, host str
 		return s.maybeRequestID(ctx, u, text, places)
 	}
 	return s.words(ctx, u, places)
+}
+
+// shortened is the RequestId that begins and ends so; with another end it is that of nothing here.
+func (s *server) shortened(ctx context.Context, head, tail string) (string, error) {
+	if tail == "" {
+		return head, nil
+	}
+	list, err := s.Store.History(ctx, store.Filter{RequestID: head, Limit: historyRows})
+	for _, c := range list {
+		if strings.HasSuffix(c.RequestID, tail) {
+			return c.RequestID, nil
+		}
+	}
+	return head + "…" + tail, err
 }
 
 // text is what was typed at some places, and the values of its terms.
@@ -131,28 +146,9 @@ func (s *server) several(ctx context.Context, u *understood, places []int) error
 	if known, err := s.name(ctx, u, places); known || err != nil {
 		return err
 	}
-	var rest []int
-	for n, i := range places {
-		if n >= maxParts {
-			rest = append(rest, i)
-			continue
-		}
-		of := []int{i}
-		if n := len(rest); n > 0 && rest[n-1] == i-1 && u.isLabel(i-1) {
-			of = []int{i - 1, i}
-		}
-		taken, err := s.part(ctx, u, of)
-		if err != nil {
-			return err
-		}
-		if taken {
-			rest = rest[:len(rest)+1-len(of)]
-			for n := len(rest); n > 0 && rest[n-1] == of[0]-1 && u.isLabel(rest[n-1]); n-- { // as in Error code 60020
-				rest, of = rest[:n-1], append([]int{rest[n-1]}, of...)
-			}
-		} else {
-			rest = append(rest, i)
-		}
+	rest, err := s.parts(ctx, u, places)
+	if err != nil {
+		return err
 	}
 	if known, err := s.entryOnly(ctx, u, rest); known || err != nil {
 		return err
@@ -165,6 +161,30 @@ func (s *server) several(ctx context.Context, u *understood, places []int) error
 		return err
 	}
 	return s.words(ctx, u, rest)
+}
+
+// parts takes apps and codes out of what was typed, each with the labels before it, and gives the rest.
+func (s *server) parts(ctx context.Context, u *understood, places []int) (rest []int, err error) {
+	for n, i := range places {
+		of := []int{i}
+		if last := len(rest) - 1; last >= 0 && rest[last] == i-1 && u.isLabel(i-1) {
+			of = []int{i - 1, i}
+		}
+		taken := false
+		if n < maxParts {
+			if taken, err = s.part(ctx, u, of); err != nil {
+				return nil, err
+			}
+		}
+		if !taken {
+			rest = append(rest, i)
+			continue
+		}
+		for at := i - 1; len(rest) > 0 && rest[len(rest)-1] == at && u.isLabel(at); at-- { // two, as in Error code 60020
+			rest = rest[:len(rest)-1]
+		}
+	}
+	return rest, nil
 }
 
 // pointed finds an entry whose number stands among other words, with # in front: it may be what is wanted, whatever is said
