@@ -261,10 +261,8 @@ func (b bundler) about() string {
 		return b.Kind
 	case b.State() == store.Applied && b.readBackOther():
 		return "differs"
-	case b.Outcome == store.NotSent && b.call != nil:
-		return "unread"
-	case b.Outcome == store.NotSent && b.Cause != string(tencent.FaultConnect):
-		return "held_back" // nothing that Tencent could know of
+	case b.Outcome == store.NotSent:
+		return b.notSent(b.Cause)
 	case b.Settled != "" && b.closedByHand():
 		return "by_hand"
 	case b.answeredLate():
@@ -276,15 +274,42 @@ func (b bundler) about() string {
 }
 
 // lateOutcome is how a change would have ended if its answer had come in time.
-func (b bundler) lateOutcome() string {
+func (e entry) lateOutcome() string {
 	switch {
-	case b.Settled == store.Applied:
+	case e.Settled == store.Applied:
 		return store.Applied
-	case b.ErrorCode != nil:
+	case e.ErrorCode != nil:
 		return store.Refused
 	}
-	return store.NotSent
+	for _, st := range e.steps {
+		if st.Name == store.StepNotSent {
+			return e.notSent(st.Detail)
+		}
+	}
+	return heldBack
 }
+
+// heldBack is what this console decided by itself, of which Tencent knows nothing.
+const heldBack = "held_back"
+
+// notSent says by its cause what a ticket about a change that was not sent is about.
+func (e entry) notSent(cause string) string {
+	switch cause {
+	case string(tencent.FaultConnect):
+		return store.NotSent
+	case store.CauseUnread:
+		ours := func(st store.Step) bool {
+			return st.Name == store.StepUnread && slices.Contains(ownFaults, tencent.Fault(st.Detail))
+		}
+		if !slices.ContainsFunc(e.steps, ours) {
+			return "unread"
+		}
+	}
+	return heldBack
+}
+
+// ownFaults are those of calls that never left this console.
+var ownFaults = []tencent.Fault{tencent.FaultSign, tencent.FaultLimited, tencent.FaultLate, tencent.FaultRequest}
 
 // ticket is a text that can be sent to Tencent support as it is.
 func (b bundler) ticket(p *i18n.Printer) string {

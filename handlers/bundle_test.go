@@ -346,7 +346,7 @@ func TestTickets(t *testing.T) {
 // TestEveryTicketHasItsTexts: whatever about can say.
 func TestEveryTicketHasItsTexts(t *testing.T) {
 	w := newWorld(t)
-	unread := entry{Change: store.Change{Outcome: store.NotSent}, call: &store.Exchange{}}
+	unread := entry{Change: store.Change{Outcome: store.NotSent, Cause: store.CauseUnread}, call: &store.Exchange{}}
 	unreached := entry{Change: store.Change{Outcome: store.NotSent, Cause: string(tencent.FaultConnect)}}
 	entries := []entry{unread, unreached, {Change: store.Change{Kind: store.KindDrift}}, {Change: store.Change{Kind: store.KindAccepted}}, {Change: store.Change{Outcome: store.Applied, ReadBack: "x"}}}
 	for _, outcome := range []string{store.Pending, store.Applied, store.Refused, store.Unknown, store.NotSent} {

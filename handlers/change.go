@@ -183,13 +183,13 @@ func (s *server) renderChange(c echo.Context, status int, e entry, r *rejected) 
 	if err != nil {
 		return err
 	}
-	if !carriedOn(beside) {
+	if !carriedOn(e, beside) {
 		if err := s.threeWay(c, &v, k, e, r); err != nil {
 			return err
 		}
 	}
 	if mayWrite(c, e.SDKAppID) && e.app.ArchivedAt == 0 {
-		if !carriedOn(beside) {
+		if !carriedOn(e, beside) {
 			next(&v, e)
 		}
 		driftStep(&v, e, r)
@@ -276,6 +276,8 @@ func (e entry) headline() string {
 		return "refused_unsure_token"
 	case e.refusedUnsure():
 		return "refused_unsure"
+	case e.Outcome == store.NotSent && e.Cause == store.CauseStale && e.Kind == store.KindToken:
+		return "not_sent_stale_token"
 	case e.Outcome == store.NotSent && e.Cause == store.CauseMoved && e.Kind != store.KindChange:
 		return "not_sent_moved_" + e.Kind
 	case e.Outcome == store.NotSent:

@@ -235,6 +235,9 @@ func (s *server) restore(c echo.Context, f *callbackForm, view changes.View) (*v
 	if exact {
 		f.commands, lost = changes.Sendable(old.Commands(), cloud)
 	}
+	if view.Reading == nil {
+		f.commands, lost = old.Commands(), nil // nobody knows what the cloud has
+	}
 	n := &views.Notice{Level: "info", Title: p.T("restore.title", "Number", e.Number), Text: p.T("restore.text"), Link: &views.Link{Href: views.ChangePath(e.Number), Text: p.T("callback.open_link", "Number", e.Number)}}
 	switch words := join(p, eventNames(p, extra)); {
 	case len(extra) > 0 && exact:

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/PuerkitoBio/goquery"
 	"github.com/google/go-cmp/cmp"
 
 	"callboard/sandbox"
@@ -215,6 +216,12 @@ func TestHistorySearch(t *testing.T) {
 			{"a day by its name", "yesterday", "", []string{}},
 			{"today", "今天", "", all},
 			{"two days", "2020-02-29 2099-12-31", "", all},
+			{"two days with a word between", "2020-02-29 to 2099-12-31", "", all},
+			{"two days with a dash between", "2020-02-29 – 2099-12-31", "", all},
+			{"two days in Chinese", "从 2020-02-29 到 2099-12-31", "", all},
+			{"since a day by its name", "since yesterday", "", all},
+			{"since an age", "since 3d test", "", []string{"#2", "#1"}},
+			{"a clock of a day by its name", "yesterday 14:05", "", []string{}},
 			{"two days with words", "from 2020-02-29 until 2020-03-01 test", "", []string{}},
 			{"a time with a zone without a colon", "from:2020-02-29T14:05:06+0800", "", all},
 			{"a time with its zone apart", "2020-02-29 14:05:06 +08:00", "", []string{}},
@@ -294,6 +301,36 @@ func TestHistorySaysWhatIsNoFilter(t *testing.T) {
 	for q, want := range map[string]string{"since:tuesday": "date", "from:1d since:2d": "twice", "by:": "empty", "from:2026-02-31": "no_date", "to:2026-03-01T25:00": "no_date", "outcome:refusd": "outcome", "app:1400999999": "no_app", "by:nobody": "no_person"} {
 		if p := b.get("/history?q=" + url.QueryEscape(q)); !strings.Contains(p.text(".cb-note.care"), w.T("history.ignored."+want)) {
 			t.Errorf("%s: the page says %q", q, p.text(".cb-note"))
+		}
+	}
+}
+
+// TestAPartOfASearchIsTakenAway: what is left of a search still means what it meant.
+func TestAPartOfASearchIsTakenAway(t *testing.T) {
+	w := newWorld(t)
+	past(w)
+	b := w.as(store.Support)
+	for _, test := range []struct {
+		q    string
+		left []string // of the search, for each chip
+	}{
+		{"2020-02-29 2099-12-31", []string{"to:2099-12-31", "from:2020-02-29"}},
+		{"2020-02-29 14:05 until 2099-12-31", []string{"to:2099-12-31", "from:2020-02-29 14:05"}},
+		{"since 2020-02-29 test", []string{"test", "from:2020-02-29"}},
+		{"Error code 60020 test", []string{"test", "Error code 60020"}},
+		{"SDKAppID=" + itoa64(appID) + " test", []string{"test", "SDKAppID= " + itoa64(appID)}},
+	} {
+		var left []string
+		b.sought(test.q).doc.Find(".cb-chip a").Each(func(_ int, a *goquery.Selection) {
+			u, err := url.Parse(a.AttrOr("href", ""))
+			must(t, err)
+			left = append(left, u.Query().Get("q"))
+			if p := b.sought(u.Query().Get("q")); p.count(".cb-chip") == 0 || p.count(".cb-note.care") != 0 {
+				t.Errorf("%s: of %q the page says %q", test.q, u.Query().Get("q"), p.text(".cb-note"))
+			}
+		})
+		if !slices.Equal(left, test.left) {
+			t.Errorf("%s: %q is left, want %q", test.q, left, test.left)
 		}
 	}
 }

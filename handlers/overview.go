@@ -178,10 +178,10 @@ func attentionEntry(a store.AppRow) int64 {
 
 // attentionSince orders apps of one standing: by their entry, or by when the read failed.
 func attentionSince(a store.AppRow) int64 {
-	if number := attentionEntry(a); number != 0 {
-		return number
+	if standing(a) == string(changes.Unreadable) {
+		return a.FailedAt
 	}
-	return a.FailedAt
+	return attentionEntry(a)
 }
 
 // lastDays are the beginnings of the last n days in the person's zone, today's being the last.

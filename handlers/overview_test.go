@@ -40,11 +40,11 @@ func TestOverview(t *testing.T) {
 		calls := len(w.box.Journal())
 		p := b.get("/overview")
 		wantStatus(t, p, http.StatusOK)
-		if got := p.text(".cb-lead"); got != "None of 2 apps needs attention by what is known, but 2 were not read within a day." {
+		if got := p.text(".cb-lead"); got != "Nothing needs attention by what is known, but 2 of 2 were not read within a day." {
 			t.Errorf("with nothing read the page says %q", got)
 		}
 		old := time.Now().Add(-25 * time.Hour).UnixMilli()
-		for readAt, want := range map[int64]string{time.Now().UnixMilli(): "Everything is all right: 2 apps, and none needs attention.", old: "None of 2 apps needs attention by what is known, but 1 was not read within a day."} {
+		for readAt, want := range map[int64]string{time.Now().UnixMilli(): "Everything is all right: 2 apps, and none needs attention.", old: "Nothing needs attention by what is known, but 1 of 2 was not read within a day."} {
 			w.exec(`UPDATE apps SET read_at = $1`, time.Now().UnixMilli())
 			w.exec(`UPDATE apps SET read_at = $1 WHERE sdkappid = $2`, readAt, otherID)
 			if got := b.get("/overview").text(".cb-lead"); got != want {

@@ -22,8 +22,9 @@ func (s *server) cameFirst(ctx context.Context, v *views.ChangePage, e entry) er
 		return err
 	}
 	p := v.P
-	list, err := s.Store.History(ctx, store.Filter{SDKAppID: e.SDKAppID, Acts: true, After: plan.Newest, Before: e.Number, Limit: 1})
-	for _, first := range list {
+	list, err := s.Store.History(ctx, store.Filter{SDKAppID: e.SDKAppID, Acts: true, After: plan.Newest, Before: e.Number, Limit: historyRows})
+	list = slices.DeleteFunc(list, func(c store.Change) bool { return c.State() != store.Applied && c.State() != store.Overtaken })
+	for _, first := range list[max(len(list)-1, 0):] {
 		v.Related = append([]views.Link{{Href: views.ChangePath(first.Number), Text: p.T("related.came_first", "Number", first.Number, "Who", orElse(first.Actor.Name, p.T("word.console")))}}, v.Related...)
 	}
 	if plan.Region != e.Region {
@@ -33,8 +34,8 @@ func (s *server) cameFirst(ctx context.Context, v *views.ChangePage, e entry) er
 }
 
 // carriedOn tells whether what an entry wanted came about by a later one, so that nothing is left to offer.
-func carriedOn(r store.Related) bool {
-	return slices.ContainsFunc(r.Later, func(later store.Change) bool { return later.State() == store.Applied })
+func carriedOn(e entry, r store.Related) bool {
+	return slices.ContainsFunc(r.Later, func(later store.Change) bool { return later.State() == store.Applied && later.Wanted != e.Previous })
 }
 
 // origins lead back.

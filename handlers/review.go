@@ -244,7 +244,11 @@ func planNotices(v *views.ReviewPage, a store.App, plan changes.FullPlan, whyNot
 		v.Notices = append(v.Notices, views.Notice{Level: "unsure", Title: p.T("callback.open_title", "Number", plan.State.Open), Text: p.T("review.open_text"),
 			Link: &views.Link{Href: views.ChangePath(plan.State.Open), Text: p.T("callback.open_link", "Number", plan.State.Open)}})
 	case plan.State.Stale:
-		v.Notices = append(v.Notices, views.Notice{Level: "care", Title: p.T("review.stale_title"), Text: p.T("review.stale_text")})
+		text := "review.stale_plain"
+		if plan.Kind == store.KindChange {
+			text = "review.stale_text"
+		}
+		v.Notices = append(v.Notices, views.Notice{Level: "care", Title: p.T("review.stale_title"), Text: p.T(text)})
 	case !plan.Nothing():
 		v.WhyNot = whyNot
 	}

@@ -168,15 +168,15 @@ func (s *server) search(ctx context.Context, u *understood, f search, k clock) e
 		return err
 	}
 	var free []int
-	seen, days := map[string]bool{}, 0
+	seen, first := map[string]bool{}, -1 // the place of a day without a name
 	for i, t := range u.terms {
 		switch {
 		case t.name == "" && !seen["from"] && !seen["to"] && u.aloneOrTime(i, k):
 			u.day(i, k)
-			seen["from"], seen["to"], days = true, true, 1
-		case t.name == "" && days == 1 && u.aloneOrTime(i, k):
-			u.until(i, k)
-			days = 2
+			seen["from"], seen["to"], first = true, true, i
+		case first >= 0 && (t.name == "" && u.aloneOrTime(i, k) || t.name == "to" && k.isTime(t.value)):
+			u.until(first, i, k)
+			first = -1
 		case t.name == "":
 			free = append(free, i)
 		case seen[t.name] && t.name != "text":
@@ -189,6 +189,9 @@ func (s *server) search(ctx context.Context, u *understood, f search, k clock) e
 				return err
 			}
 		}
+	}
+	if len(free) < len(u.terms) && !slices.ContainsFunc(free, func(i int) bool { return !u.isPause(i) }) {
+		free = nil // only what parts the others
 	}
 	if u.filter.From != 0 && u.filter.To != 0 && u.filter.To <= u.filter.From {
 		u.ignored = append(u.ignored, ignored{id: "backwards"})

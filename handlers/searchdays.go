@@ -34,8 +34,11 @@ var ownZone = regexp.MustCompile(`(?i)(?:z|[+-]\d\d:?\d\d)$`)
 // time understands from: and to:. A day is another one to a colleague elsewhere who is sent the address, so the zone is said.
 func (u *understood) time(i int, k clock) {
 	t := u.terms[i]
-	if ago, named := dayNames[strings.ToLower(t.value)]; named {
-		t.value = k.now.In(k.zone).AddDate(0, 0, -ago).Format(time.DateOnly)
+	if m := dayNamed.FindStringSubmatch(t.value); m != nil {
+		t.value = k.now.In(k.zone).AddDate(0, 0, -dayNames[strings.ToLower(m[1])]).Format(time.DateOnly)
+		if m[2] != "" {
+			t.value += "T" + m[2]
+		}
 	}
 	from, to, ok := k.span(t.value)
 	if !ok {
@@ -65,12 +68,14 @@ var likeTime = regexp.MustCompile(`^\d{4}[-/]\d\d[-/]\d\d(?:$|[Tt])`)
 // aloneOrTime tells whether a term without a name is a day or a time, or stands alone and is written like one.
 func (u *understood) aloneOrTime(i int, k clock) bool {
 	_, _, ok := k.span(u.terms[i].value)
-	_, day := dayNames[strings.ToLower(u.terms[i].value)]
-	return day || likeTime.MatchString(u.terms[i].value) && (ok || len(u.terms) == 1)
+	return dayNamed.MatchString(u.terms[i].value) || likeTime.MatchString(u.terms[i].value) && (ok || len(u.terms) == 1)
 }
 
 // dayNames are days by how long ago they were.
 var dayNames = map[string]int{"today": 0, "yesterday": 1, "今天": 0, "昨天": 1}
+
+// dayNamed is such a day, and a clock time of it.
+var dayNamed = regexp.MustCompile(`(?i)^(today|yesterday|今天|昨天)(?: (.+))?$`)
 
 // day understands a day or a time without a name: from its beginning to its end.
 func (u *understood) day(i int, k clock) {
@@ -83,12 +88,23 @@ func (u *understood) day(i int, k clock) {
 	}
 }
 
-// until understands the second of two days without names: the end of what began with the first.
-func (u *understood) until(i int, k clock) {
+// until understands the second of two days, the first of which has no name: together they are a range. What is left when one
+// of them is taken away is the other end of it.
+func (u *understood) until(first, i int, k clock) {
 	u.filter.To = 0
 	u.chips = slices.DeleteFunc(u.chips, func(c chip) bool { return c.kind == "to" })
+	u.terms[first].raw = "from:" + u.terms[first].raw
+	if u.terms[i].name == "" {
+		u.terms[i].raw = "to:" + u.terms[i].raw
+	}
 	u.terms[i].name = "to"
 	u.time(i, k)
+}
+
+// isTime tells whether a text is a day or a time that can be understood.
+func (k clock) isTime(text string) bool {
+	_, _, ok := k.span(text)
+	return ok || dayNamed.MatchString(text)
 }
 
 // span is a day, a minute or a second in the person's zone or one that it names, as logs and exports write them, or an age

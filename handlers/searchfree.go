@@ -182,6 +182,9 @@ func (s *server) parts(ctx context.Context, u *understood, places []int) (rest [
 		}
 		for at := i - 1; len(rest) > 0 && rest[len(rest)-1] == at && u.isLabel(at); at-- { // two, as in Error code 60020
 			rest = rest[:len(rest)-1]
+			if c := &u.chips[len(u.chips)-1]; !slices.Contains(c.terms, at) {
+				c.terms = append(c.terms, at)
+			}
 		}
 	}
 	return rest, nil

@@ -77,13 +77,18 @@ func (t term) continues(before term) bool {
 	case before.name != "" && before.value == "":
 		return !strings.ContainsAny(before.raw, `"“`)
 	case before.name == "" && timeWords[strings.ToLower(before.value)] != "":
-		return likeTime.MatchString(t.value)
+		return likeTime.MatchString(t.value) || dayNamed.MatchString(t.value) || anAge.MatchString(t.value)
+	case dayNamed.MatchString(before.value):
+		return !strings.Contains(before.value, " ") && onlyClock.MatchString(t.value)
 	}
 	return onlyDate.MatchString(before.value) && onlyClock.MatchString(t.value) || dateAndClock.MatchString(before.value) && zoneOf(t.value) != ""
 }
 
 // timeWords are what people write before a day.
-var timeWords = map[string]string{"from": "from", "since": "from", "to": "to", "until": "to"}
+var timeWords = map[string]string{"from": "from", "since": "from", "从": "from", "自": "from", "to": "to", "until": "to", "到": "to", "至": "to"}
+
+// anAge is a time by how long ago it was.
+var anAge = regexp.MustCompile(`^\d+[dh]$`)
 
 // with is a term and the one that continues it.
 func (t term) with(next term) term {
@@ -95,6 +100,8 @@ func (t term) with(next term) term {
 		return term{raw: raw, name: t.name, value: next.value}
 	case dateAndClock.MatchString(t.value):
 		return term{raw: raw, name: t.name, value: t.value + zoneOf(next.value)}
+	case dayNamed.MatchString(t.value):
+		return term{raw: raw, name: t.name, value: t.value + " " + next.value}
 	}
 	return term{raw: raw, name: t.name, value: t.value + "T" + next.value}
 }
