@@ -140,7 +140,7 @@ func (t *tx) noOpenChange(sdkappid int64) error {
 // openChange returns the number of the app's open change, 0 for none.
 func (t *tx) openChange(sdkappid int64) (int64, error) {
 	var number int64
-	err := t.row(`SELECT number FROM changes WHERE sdkappid = $1 AND settled IS NULL AND outcome IN ('pending', 'unknown')`, sdkappid).Scan(&number)
+	err := t.row(`SELECT number FROM changes WHERE sdkappid = $1 AND `+stillOpen, sdkappid).Scan(&number)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -163,8 +163,12 @@ func (s *Store) App(ctx context.Context, sdkappid int64) (App, error) {
 	return found(scanApp(s.row(ctx, `SELECT `+appColumns+` FROM apps WHERE apps.sdkappid = $1`, sdkappid)))
 }
 
+// stillOpen finds an app's open change in the index of open changes. Every one has an attempt: without that condition PostgreSQL
+// takes the app's own index, which has all that is asked for, and reads through every entry of the app.
+const stillOpen = `settled IS NULL AND outcome IN ('pending', 'unknown') AND attempt IS NOT NULL`
+
 // openOfApp is the number of an app's open change, 0 for none.
-const openOfApp = `COALESCE((SELECT c.number FROM changes c WHERE c.sdkappid = apps.sdkappid AND c.settled IS NULL AND c.outcome IN ('pending', 'unknown')), 0)`
+const openOfApp = `COALESCE((SELECT number FROM changes WHERE changes.sdkappid = apps.sdkappid AND ` + stillOpen + `), 0)`
 
 // AppWithOpen returns one app, archived ones too, and the number of its open change, 0 for none.
 func (s *Store) AppWithOpen(ctx context.Context, sdkappid int64) (a App, open int64, err error) {

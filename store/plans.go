@@ -102,7 +102,7 @@ var givenPlanState = planState("$1", "$2", "CAST($3 AS BIGINT)", "$4")
 func planState(plan, sdkappid, newest, region string) string {
 	return strings.NewReplacer("{plan}", plan, "{app}", sdkappid, "{newest}", newest, "{region}", region).Replace(
 		`COALESCE((SELECT MAX(c.number) FROM changes c WHERE c.plan = {plan}), 0),
-	COALESCE((SELECT c.number FROM changes c WHERE c.sdkappid = {app} AND c.settled IS NULL AND c.outcome IN ('pending', 'unknown')), 0),
+	COALESCE((SELECT number FROM changes WHERE sdkappid = {app} AND ` + stillOpen + `), 0),
 	EXISTS (SELECT 1 FROM changes c WHERE c.sdkappid = {app} AND -c.number < -{newest}
 			AND (c.settled IN ('applied', 'overtaken') OR (c.settled IS NULL AND c.outcome = 'applied')))
 		OR NOT EXISTS (SELECT 1 FROM apps a WHERE a.sdkappid = {app} AND a.region = {region})`)

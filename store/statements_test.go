@@ -269,6 +269,9 @@ var whole = map[string]string{
 // scan finds a whole read of a table in a plan.
 var scan = regexp.MustCompile(`(?m)(?:SCAN |Seq Scan on )(\w+).*$`)
 
+// looksForOpen is in statements that look for the open change of an app.
+var looksForOpen = regexp.MustCompile(`sdkappid = \S+ AND settled IS NULL AND outcome IN \('pending', 'unknown'\)`)
+
 // combined are filters that a look has to bound.
 var combined = []store.Filter{
 	{Acts: true, Limit: 50},
@@ -357,6 +360,36 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 					}
 				}
 			}
+		}
+	})
+}
+
+// TestAnOpenChangeIsFoundInItsIndex: another index has all that is asked for too, with every entry of the app.
+func TestAnOpenChangeIsFoundInItsIndex(t *testing.T) {
+	both(t, func(t *testing.T, db storetest.Database) {
+		f := past(t, db)
+		f.many(800)
+		f.settled()
+		seen := f.watched()
+		f.must(one2(f.AppWithOpen(ctx(t), aurora)))
+		f.must(f.Settle(ctx(t), mei, 6, store.Settlement{Settled: store.Overtaken, Found: &confA}))
+		p := f.plan("w", confB)
+		_, _, err := f.Plan(ctx(t), p.ID)
+		f.must(err)
+		f.end(f.open(p, 999), ending(store.Applied))
+		f.read(aurora, confC)
+		looks := 0
+		for _, st := range seen.all() {
+			if !looksForOpen.MatchString(st.text) {
+				continue
+			}
+			looks++
+			if plan := f.explain(st); !strings.Contains(plan, "changes_open") {
+				t.Errorf("%s is answered by\n%s", fmt.Sprintf("%.300s", st.text), plan)
+			}
+		}
+		if looks < 4 {
+			t.Errorf("only %d statements look for an open change", looks)
 		}
 	})
 }
