@@ -160,7 +160,7 @@ func (s *Service) read(ctx context.Context, t tencent.Target, limit time.Duratio
 // hear takes a reading's reply as it counts, and remembers whether the host answers.
 func (s *Service) hear(ctx context.Context, r tencent.Reply, begun time.Time, limit time.Duration) tencent.Reply {
 	r = inTime(r, begun, limit)
-	if ctx.Err() == nil && aboutHost(r) {
+	if ctx.Err() == nil && !r.Fault.HeldBack() {
 		s.resting.note(r.Host, r.HasCode, s.clock())
 	}
 	return r
@@ -173,15 +173,6 @@ func inTime(r tencent.Reply, begun time.Time, limit time.Duration) tencent.Reply
 		return r
 	}
 	return tencent.Reply{Call: r.Call, Host: r.Host, Request: r.Request, StartedAt: r.StartedAt, Duration: r.Duration, Ending: tencent.Unknown, Fault: tencent.FaultTimeout}
-}
-
-// aboutHost tells whether a reply says something about the host; a call that this console itself held back does not.
-func aboutHost(r tencent.Reply) bool {
-	switch r.Fault {
-	case tencent.FaultSign, tencent.FaultLimited, tencent.FaultLate, tencent.FaultRequest:
-		return false
-	}
-	return true
 }
 
 func (s *Service) keepReading(ctx context.Context, a store.Actor, app store.App, c store.Configuration, reply tencent.Reply) (store.Kept, error) {

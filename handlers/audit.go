@@ -37,7 +37,6 @@ func readAuditSearch(c echo.Context) auditSearch {
 	get := func(name string) string { return store.Text(strings.TrimSpace(c.QueryParam(name)), 200) }
 	f := auditSearch{person: get("person"), group: get("acts"), app: get("app"), from: get("from"), to: get("to")}
 	f.before = positive(c.QueryParam("before"))
-	f.before = max(f.before, 0)
 	return f
 }
 

@@ -299,7 +299,7 @@ func (e entry) notSent(cause string) string {
 		return store.NotSent
 	case store.CauseUnread:
 		ours := func(st store.Step) bool {
-			return st.Name == store.StepUnread && slices.Contains(ownFaults, tencent.Fault(st.Detail))
+			return st.Name == store.StepUnread && tencent.Fault(st.Detail).HeldBack()
 		}
 		if !slices.ContainsFunc(e.steps, ours) {
 			return "unread"
@@ -307,9 +307,6 @@ func (e entry) notSent(cause string) string {
 	}
 	return heldBack
 }
-
-// ownFaults are those of calls that never left this console.
-var ownFaults = []tencent.Fault{tencent.FaultSign, tencent.FaultLimited, tencent.FaultLate, tencent.FaultRequest}
 
 // ticket is a text that can be sent to Tencent support as it is.
 func (b bundler) ticket(p *i18n.Printer) string {

@@ -379,6 +379,39 @@ func TestEveryTicketHasItsTexts(t *testing.T) {
 	}
 }
 
+// TestTicketsOfWhatWasNotSent: only of a call that left, or of a read that Tencent did not answer well, is there anything to ask.
+func TestTicketsOfWhatWasNotSent(t *testing.T) {
+	for _, test := range []struct {
+		cause, detail string // of the change, and of its step
+		late          bool   // its writer came back after it was taken for left over
+		want          string
+	}{
+		{store.CauseUnread, "", false, "unread"},
+		{store.CauseUnread, string(tencent.FaultTimeout), false, "unread"},
+		{store.CauseUnread, string(tencent.FaultLimited), false, "held_back"},
+		{string(tencent.FaultConnect), string(tencent.FaultConnect), false, "not_sent"},
+		{string(tencent.FaultSign), string(tencent.FaultSign), false, "held_back"},
+		{store.CauseMoved, "", false, "held_back"},
+		{store.CauseStale, "", false, "held_back"},
+		{store.CauseLate, store.CauseLate, false, "held_back"},
+		{store.CauseLeftOver, string(tencent.FaultConnect), true, "not_sent"},
+		{store.CauseLeftOver, store.CauseLate, true, "held_back"},
+	} {
+		name := store.StepNotSent
+		if test.cause == store.CauseUnread {
+			name = store.StepUnread
+		}
+		e := entry{Change: store.Change{Outcome: store.NotSent, Cause: test.cause}, call: &store.Exchange{}, steps: []store.Step{{Name: name, Detail: test.detail}}}
+		if test.late {
+			e.Outcome, e.Settled = store.Unknown, store.NotApplied
+			e.steps = append(e.steps, store.Step{Name: store.StepLate, At: 5}, store.Step{Name: store.StepSettled, At: 5})
+		}
+		if got := (bundler{entry: e}).about(); got != test.want {
+			t.Errorf("%s with %s: %s, want %s", test.cause, test.detail, got, test.want)
+		}
+	}
+}
+
 func TestNoBundleWithoutItsAuditRow(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, db storetest.Database) {
 		w := worldOn(t, db)

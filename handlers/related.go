@@ -1,12 +1,13 @@
 package handlers
 
 import (
-	"callboard/i18n"
-	"callboard/store"
-	"callboard/views"
 	"context"
 	"errors"
 	"slices"
+
+	"callboard/i18n"
+	"callboard/store"
+	"callboard/views"
 )
 
 // cameFirst says what made a plan out of date: another change, or another region.

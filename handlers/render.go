@@ -62,7 +62,7 @@ func (s *server) attentionNow(ctx context.Context) store.Attention {
 	if time.Since(s.attention.at) < attentionLife {
 		return s.attention.last
 	}
-	// Set first: while the database does not answer, one page after the other waits for it, and not again within the life.
+	// Set first, so that a database that does not answer is not asked again by the next page.
 	s.attention.at = time.Now()
 	// What is kept is for all, so one who asks and goes away must not decide it.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attentionWait)

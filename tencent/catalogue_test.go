@@ -333,3 +333,16 @@ func TestExtraEndpoints(t *testing.T) {
 		}
 	}
 }
+
+// TestFaultsOfOurOwn: those of which Tencent and its host know nothing.
+func TestFaultsOfOurOwn(t *testing.T) {
+	var got []Fault
+	for _, f := range append(Faults(), "") {
+		if f.HeldBack() {
+			got = append(got, f)
+		}
+	}
+	if diff := cmp.Diff([]Fault{FaultSign, FaultLimited, FaultLate, FaultRequest}, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}

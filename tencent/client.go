@@ -99,6 +99,11 @@ const (
 	FaultRequest  Fault = "request"   // the request could not be built: a text that is not UTF-8, or no usable address
 )
 
+// HeldBack tells whether this program itself kept the call from leaving, of which Tencent and its host know nothing.
+func (f Fault) HeldBack() bool {
+	return f == FaultSign || f == FaultLimited || f == FaultLate || f == FaultRequest
+}
+
 // Faults gives every fault except the empty one.
 func Faults() []Fault {
 	return []Fault{FaultConnect, FaultTimeout, FaultCut, FaultStatus, FaultShape, FaultTooLarge, FaultSign, FaultLimited, FaultLate, FaultRequest}
